@@ -1,0 +1,127 @@
+#include "tensor/dispatch.h"
+
+#include <atomic>
+#include <cstdlib>
+
+#include "tensor/base/error.h"
+
+namespace retort {
+namespace isa {
+
+// Declares the functions of one instruction set, f32 and (generic only) f64.
+#define RETORT_KERNEL(name, Args) void name##_f32(const Launch&, const Args&);
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
+  void name##_f32(const Launch&, const Args&);    \
+  std::int64_t name##_workspace_f32(const Args&, int);
+namespace generic {
+#include "tensor/kernels.def"
+#define RETORT_KERNEL(name, Args) void name##_f64(const Launch&, const Args&);
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
+  void name##_f64(const Launch&, const Args&);    \
+  std::int64_t name##_workspace_f64(const Args&, int);
+#include "tensor/kernels.def"
+}  // namespace generic
+#define RETORT_KERNEL(name, Args) void name##_f32(const Launch&, const Args&);
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
+  void name##_f32(const Launch&, const Args&);    \
+  std::int64_t name##_workspace_f32(const Args&, int);
+namespace avx2 {
+#include "tensor/kernels.def"
+}  // namespace avx2
+#define RETORT_KERNEL(name, Args) void name##_f32(const Launch&, const Args&);
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
+  void name##_f32(const Launch&, const Args&);    \
+  std::int64_t name##_workspace_f32(const Args&, int);
+namespace avx512 {
+#include "tensor/kernels.def"
+}  // namespace avx512
+
+}  // namespace isa
+
+namespace {
+
+// The f64 half always comes from the generic table.
+#define RETORT_TABLE(isa_name)                                            \
+  const KernelTable k_##isa_name = {#isa_name,
+#define RETORT_TABLE_END }
+
+RETORT_TABLE(generic)
+#define RETORT_KERNEL(name, Args) {isa::generic::name##_f32, isa::generic::name##_f64},
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)                           \
+  {isa::generic::name##_f32, isa::generic::name##_f64},            \
+      {isa::generic::name##_workspace_f32, isa::generic::name##_workspace_f64},
+#include "tensor/kernels.def"
+RETORT_TABLE_END;
+
+#ifdef RETORT_HAVE_AVX2
+RETORT_TABLE(avx2)
+#define RETORT_KERNEL(name, Args) {isa::avx2::name##_f32, isa::generic::name##_f64},
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)                           \
+  {isa::avx2::name##_f32, isa::generic::name##_f64},               \
+      {isa::avx2::name##_workspace_f32, isa::generic::name##_workspace_f64},
+#include "tensor/kernels.def"
+RETORT_TABLE_END;
+#endif
+
+#ifdef RETORT_HAVE_AVX512
+RETORT_TABLE(avx512)
+#define RETORT_KERNEL(name, Args) {isa::avx512::name##_f32, isa::generic::name##_f64},
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)                           \
+  {isa::avx512::name##_f32, isa::generic::name##_f64},             \
+      {isa::avx512::name##_workspace_f32, isa::generic::name##_workspace_f64},
+#include "tensor/kernels.def"
+RETORT_TABLE_END;
+#endif
+
+// Narrowest first. __builtin_cpu_supports also asks the operating system for the register state.
+std::vector<const KernelTable*> runnable_tables() {
+  std::vector<const KernelTable*> tables = {&k_generic};
+#ifdef RETORT_HAVE_AVX2
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables.push_back(&k_avx2);
+#endif
+#ifdef RETORT_HAVE_AVX512
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    tables.push_back(&k_avx512);
+#endif
+  return tables;
+}
+
+const KernelTable* find_table(const std::string& wanted) {
+  std::string list;
+  for (const KernelTable* table : runnable_tables()) {
+    if (wanted == table->isa) return table;
+    list += (list.empty() ? "" : ", ") + std::string(table->isa);
+  }
+  fail("RETORT_ISA: this CPU and build have ", list, ", found '", wanted, "'");
+}
+
+const KernelTable* default_table() {
+  const char* wanted = std::getenv("RETORT_ISA");
+  return wanted && *wanted ? find_table(wanted) : runnable_tables().back();
+}
+
+std::atomic<const KernelTable*> g_table{nullptr};
+
+}  // namespace
+
+const KernelTable& kernels() {
+  const KernelTable* table = g_table.load(std::memory_order_acquire);
+  if (!table) {
+    table = default_table();
+    g_table.store(table, std::memory_order_release);
+  }
+  return *table;
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const KernelTable* table : runnable_tables()) names.emplace_back(table->isa);
+  return names;
+}
+
+void use_isa(const std::string& wanted) {
+  g_table.store(find_table(wanted), std::memory_order_release);
+}
+
+}  // namespace retort

@@ -1,0 +1,69 @@
+// Number types. f16 and bf16 are storage types of our own (no compiler types): they convert, and all
+// arithmetic happens in f32.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace retort {
+
+enum class DType : std::uint8_t { f32, f64, f16, bf16, i32, i64, u8, boolean };
+
+/// Bytes of one element.
+constexpr std::size_t size_of(DType dtype) {
+  constexpr std::size_t kSizes[] = {4, 8, 2, 2, 4, 8, 1, 1};
+  return kSizes[static_cast<int>(dtype)];
+}
+
+/// "f32", "bf16", …
+constexpr const char* name(DType dtype) {
+  constexpr const char* kNames[] = {"f32", "f64", "f16", "bf16", "i32", "i64", "u8", "bool"};
+  return kNames[static_cast<int>(dtype)];
+}
+
+constexpr bool is_floating(DType dtype) { return dtype <= DType::bf16; }
+
+/// The upper half of an f32.
+struct bf16 {
+  std::uint16_t bits = 0;
+  bf16() = default;
+  /// Rounds to nearest, ties to even; a NaN stays a (quiet) NaN.
+  explicit bf16(float value) {
+    const auto word = std::bit_cast<std::uint32_t>(value);
+    bits = (word & 0x7FFFFFFFu) > 0x7F800000u
+               ? static_cast<std::uint16_t>(word >> 16 | 0x40u)
+               : static_cast<std::uint16_t>((word + 0x7FFFu + (word >> 16 & 1u)) >> 16);
+  }
+  explicit operator float() const {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  }
+};
+
+/// IEEE 754 binary16.
+struct f16 {
+  std::uint16_t bits = 0;
+  f16() = default;
+  /// Rounds to nearest, ties to even; overflow gives infinity, tiny values become subnormal or zero.
+  explicit f16(float value);
+  explicit operator float() const;
+};
+
+template <class T>
+inline constexpr DType dtype_of = DType::f32;
+template <>
+inline constexpr DType dtype_of<double> = DType::f64;
+template <>
+inline constexpr DType dtype_of<f16> = DType::f16;
+template <>
+inline constexpr DType dtype_of<bf16> = DType::bf16;
+template <>
+inline constexpr DType dtype_of<std::int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<std::int64_t> = DType::i64;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::u8;
+template <>
+inline constexpr DType dtype_of<bool> = DType::boolean;
+
+}  // namespace retort

@@ -1,0 +1,298 @@
+// The kernels' argument structs and the table of function pointers that a backend fills.
+//
+// Plain data only: the same header is read by every CPU instruction set and by nvcc. A kernel never
+// allocates, validates or throws; tensor/ops_*.cpp has checked everything before. `T` below is the
+// kernel's number type (f32 or f64). Row-major unless strides are given; strides count elements.
+// Every reduction runs in an order that depends on the shapes alone, never on the number of threads;
+// a row's result depends only on that row (for attention: on its own sequence). NaN propagates.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/base/philox.h"
+
+namespace retort {
+
+inline constexpr int kMaxRank = 8;
+
+/// Where a kernel runs and its scratch memory (see kernels.def).
+struct Launch {
+  void* stream = nullptr;
+  void* workspace = nullptr;
+};
+
+/// Sizes and, per operand, strides of a loop nest, outermost first; dimensions that can be merged are.
+template <int Operands>
+struct Plan {
+  int rank = 0;
+  std::int64_t size[kMaxRank] = {};
+  std::int64_t stride[Operands][kMaxRank] = {};
+};
+
+/// y[i] = value for i < count. (value is converted to T.)
+struct FillArgs {
+  void* y;
+  std::int64_t count;
+  double value;
+};
+
+/// Elementwise functions of one argument; formulas in tensor/functors.h.
+enum class UnaryOp : int {
+  copy, negate, exp, log, sqrt, reciprocal, tanh, erf, gelu, relu, abs, square, sigmoid, step, sign
+};
+
+/// y[i…] = op(x[i…]); plan: {x, y}.
+struct UnaryArgs {
+  UnaryOp op;
+  const void* x;
+  void* y;
+  Plan<2> plan;
+};
+
+/// Elementwise functions of two arguments. equal, less: 1 or 0 in T.
+/// gelu_backward(dy, x) = dy · gelu'(x); tanh_backward(dy, y) = dy · (1 − y²).
+enum class BinaryOp : int {
+  add, subtract, multiply, divide, maximum, minimum, equal, less, gelu_backward, tanh_backward
+};
+
+/// y[i…] = op(a[i…], b[i…]); plan: {a, b, y}; a broadcast operand has stride 0.
+struct BinaryArgs {
+  BinaryOp op;
+  const void* a;
+  const void* b;
+  void* y;
+  Plan<3> plan;
+};
+
+enum class ReduceOp : int { sum, maximum };
+
+/// y[outer…] = op over inner… of x[outer…, inner…]; y is contiguous. An empty sum is 0, an empty
+/// maximum −∞. Sums are split into fixed chunks (or accumulated in f64), so that the error doesn't
+/// grow with the length.
+struct ReduceArgs {
+  ReduceOp op;
+  const void* x;
+  void* y;
+  Plan<1> outer;
+  Plan<1> inner;
+};
+
+/// c[b, i, j] (+)= Σ_p a[b, i, p] · b[b, p, j] + bias[j], summed over p in ascending order with one
+/// fused multiply-add each, whatever the blocking (so a row's bits never depend on m).
+/// a(i, p) at a_row·i + a_col·p; b(p, j) at b_row·p + b_col·j; c(i, j) at c_row·i + j.
+struct MatmulArgs {
+  const void* a;
+  const void* b;
+  void* c;
+  const void* bias;  // [n] or null; added last
+  std::int64_t batch, m, n, k;
+  std::int64_t a_batch, a_row, a_col;
+  std::int64_t b_batch, b_row, b_col;
+  std::int64_t c_batch, c_row;
+  bool accumulate;  // add to c instead of overwriting it
+};
+
+/// x, y: [rows, columns]. y = softmax(x) along columns, or log_softmax.
+struct SoftmaxArgs {
+  const void* x;
+  void* y;
+  std::int64_t rows, columns;
+  bool log;
+};
+
+/// dx = y · (dy − Σ dy·y), or for log_softmax dx = dy − exp(y) · Σ dy.
+struct SoftmaxBackwardArgs {
+  const void* dy;
+  const void* y;
+  void* dx;
+  std::int64_t rows, columns;
+  bool log;
+};
+
+/// x, y: [rows, columns]; weight, bias: [columns]. y = (x − mean)·rstd·weight + bias with
+/// rstd = 1/√(biased variance + epsilon); mean, rstd: [rows], saved for the derivative.
+struct LayerNormArgs {
+  const void* x;
+  const void* weight;
+  const void* bias;
+  void* y;
+  void* mean;
+  void* rstd;
+  std::int64_t rows, columns;
+  double epsilon;
+};
+
+/// dx: [rows, columns]; dweight, dbias: [columns]; any of the three may be null.
+struct LayerNormBackwardArgs {
+  const void* dy;
+  const void* x;
+  const void* weight;
+  const void* mean;
+  const void* rstd;
+  void* dx;
+  void* dweight;
+  void* dbias;
+  std::int64_t rows, columns;
+};
+
+/// Dropout keeps an element when its random word ≥ drop_below; kept ones are multiplied by `scale`.
+/// Row r of the tensor draws the bits of row `row_offset + r` of the optimiser step.
+struct DropoutRule {
+  std::uint32_t drop_below = 0;  // probability · 2^32; 0: no dropout
+  double scale = 1;              // 1 / (1 − probability)
+  RandomSite site;
+  std::uint32_t row_offset = 0;
+};
+
+/// Scaled dot-product attention over ragged sequences. Sequence s has the query rows
+/// [query_offsets[s], query_offsets[s+1]) and attends to the key rows
+/// [key_begin[s], key_begin[s] + key_length[s]). Head h occupies columns [h·head_dim, (h+1)·head_dim).
+/// out = dropout(softmax(scale · q kᵀ)) v. lse: [heads, query rows] log-sum-exp of the scaled scores.
+/// Attention dropout: row (row_offset + query row) · heads + h, column: index of the key in its range.
+/// A sequence without keys gives zeros (lse −∞).
+struct AttentionArgs {
+  const void* q;
+  const void* k;
+  const void* v;
+  void* out;
+  void* lse;
+  const std::int32_t* query_offsets;  // [sequences + 1]
+  const std::int32_t* key_begin;      // [sequences]
+  const std::int32_t* key_length;     // [sequences]
+  std::int64_t sequences, query_rows, max_queries, max_keys;
+  std::int64_t heads, head_dim;
+  std::int64_t q_row, k_row, v_row, out_row;  // row strides
+  double scale;
+  DropoutRule dropout;
+};
+
+/// dq, dk, dv have the strides of q, k, v and are overwritten (key rows outside every range: zero,
+/// which the caller has filled in where that can happen). Probabilities are recomputed from lse.
+/// Ranges of different sequences never overlap.
+struct AttentionBackwardArgs {
+  AttentionArgs forward;  // out and lse as computed
+  const void* dout;
+  std::int64_t dout_row;
+  void* dq;
+  void* dk;
+  void* dv;
+};
+
+/// x, residual (may be null), y: [rows, columns]. y = dropout(x) + residual.
+struct DropoutArgs {
+  const void* x;
+  const void* residual;
+  void* y;
+  std::int64_t rows, columns;
+  DropoutRule rule;
+};
+
+/// y[r] = table[ids[r]]; table: [*, columns], y: [rows, columns]. Ids are in range (checked before).
+struct EmbeddingArgs {
+  const void* table;
+  const std::int32_t* ids;
+  void* y;
+  std::int64_t rows, columns;
+};
+
+/// dtable[ids[r]] += dy[r], rows in ascending order for each id.
+struct EmbeddingBackwardArgs {
+  const void* dy;
+  const std::int32_t* ids;
+  void* dtable;
+  std::int64_t rows, columns;
+};
+
+/// logits: [rows, columns]; labels: [rows], −100 is ignored. lse: [rows], saved.
+/// loss[0] = factor[0] · Σ over valid rows of (lse − logits[label]); factor is 1/N of the whole step.
+/// No valid row: 0.
+struct CrossEntropyArgs {
+  const void* logits;
+  const std::int32_t* labels;
+  void* loss;
+  void* lse;
+  std::int64_t rows, columns;
+  const double* factor;
+};
+
+/// dlogits = dloss[0] · factor[0] · (softmax(logits) − onehot(label)); ignored rows: 0.
+struct CrossEntropyBackwardArgs {
+  const void* dloss;
+  const void* logits;
+  const std::int32_t* labels;
+  const void* lse;
+  void* dlogits;
+  std::int64_t rows, columns;
+  const double* factor;
+};
+
+/// loss[0] = factor[0] · Σ_rows Σ_c p_c (log p_c − log q_c), p = softmax(teacher / T),
+/// q = softmax(student / T), in log space: finite for any finite logits; teacher logits of −∞ have
+/// p = 0 and contribute 0. labels (may be null): rows with −100 are ignored.
+/// The T² factor of Hinton et al. is the objective's business, not the kernel's.
+struct KlDivergenceArgs {
+  const void* student;
+  const void* teacher;
+  const std::int32_t* labels;
+  void* loss;
+  std::int64_t rows, columns;
+  double temperature;
+  const double* factor;
+};
+
+/// dstudent = dloss[0] · factor[0] · (q − p) / T; ignored rows: 0.
+struct KlDivergenceBackwardArgs {
+  const void* dloss;
+  const void* student;
+  const void* teacher;
+  const std::int32_t* labels;
+  void* dstudent;
+  std::int64_t rows, columns;
+  double temperature;
+  const double* factor;
+};
+
+/// sum[0] += Σ x², accumulated in f64 by fixed chunks.
+struct SumOfSquaresArgs {
+  const void* x;
+  std::int64_t count;
+  double* sum;
+};
+
+/// What changes with every step; read through a pointer.
+struct AdamwStep {
+  double learning_rate;
+  double beta1, beta2, epsilon;
+  double weight_decay;
+  double correction1, correction2;  // 1 − βᵗ
+  double gradient_scale;            // clipping factor
+};
+
+/// AdamW (Loshchilov & Hutter 2019), in torch's order of operations:
+/// p *= 1 − lr·decay; g = scale·grad; m = β₁m + (1−β₁)g; v = β₂v + (1−β₂)g²;
+/// p −= (lr/correction1) · m / (√v/√correction2 + ε).
+struct AdamwArgs {
+  void* parameter;
+  const void* gradient;
+  void* m;
+  void* v;
+  std::int64_t count;
+  const AdamwStep* step;
+};
+
+template <class Args>
+using Kernel = void (*)(const Launch&, const Args&);
+template <class Args>
+using WorkspaceQuery = std::int64_t (*)(const Args&, int threads);
+
+/// One backend: function pointers, [0] for f32 and [1] for f64.
+struct KernelTable {
+  const char* isa;
+#define RETORT_KERNEL(name, Args) Kernel<Args> name[2];
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args) \
+  Kernel<Args> name[2];                          \
+  WorkspaceQuery<Args> name##_workspace[2];
+#include "tensor/kernels.def"
+};
+
+}  // namespace retort
