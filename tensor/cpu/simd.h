@@ -49,14 +49,6 @@ template <class T> RETORT_INLINE bool less(Vec<T> a, Vec<T> b) { return a.value 
 template <class T> RETORT_INLINE bool equal(Vec<T> a, Vec<T> b) { return a.value == b.value; }
 template <class T> RETORT_INLINE bool is_nan(Vec<T> a) { return a.value != a.value; }
 template <class T> RETORT_INLINE Vec<T> select(bool mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
-/// x · 2^n for an integral n (given as a float) in [-126, 127].
-RETORT_INLINE Vec<float> scale_by_power_of_two(Vec<float> x, Vec<float> n) {
-  const std::int32_t bits = (static_cast<std::int32_t>(n.value) + 127) << 23;
-  float factor;
-  std::memcpy(&factor, &bits, sizeof factor);
-  return {x.value * factor};
-}
-
 #if defined(RETORT_ISA_avx2)
 
 template <>
@@ -140,6 +132,16 @@ RETORT_INLINE VecF select(VecF::Mask mask, VecF yes, VecF no) {
 RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n.value), _mm512_set1_epi32(127));
   return {_mm512_mul_ps(x.value, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)))};
+}
+
+#else
+
+/// x · 2^n for an integral n (given as a float) in [-126, 127].
+RETORT_INLINE Vec<float> scale_by_power_of_two(Vec<float> x, Vec<float> n) {
+  const std::int32_t bits = (static_cast<std::int32_t>(n.value) + 127) << 23;
+  float factor;
+  std::memcpy(&factor, &bits, sizeof factor);
+  return {x.value * factor};
 }
 
 #endif
