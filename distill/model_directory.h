@@ -1,0 +1,53 @@
+// A model directory as Retort keeps it: weights, config, tokenizer, and retort.json with what only
+// Retort needs to know.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "nn/config.h"
+#include "nn/model.h"
+#include "tokenizer/tokenizer.h"
+
+namespace retort {
+
+/// How two texts become one sequence: segments ([CLS] a [SEP] b [SEP] with token types 0 and 1), or
+/// joined ("a [SEP] b" written as one text, token types 0).
+enum class PairStyle { segments, joined };
+PairStyle parse_pair_style(const std::string& text);
+const char* name(PairStyle style);
+
+/// retort.json. A directory without one was made elsewhere.
+struct DirectoryFacts {
+  bool random = false;  ///< initialised at random and never trained
+  int max_length = 0;   ///< what it was trained with; 0: unknown
+  PairStyle pair_style = PairStyle::segments;
+
+  static DirectoryFacts read(const std::filesystem::path& directory);
+  void write(const std::filesystem::path& directory) const;
+};
+
+/// What describes a model besides its weights.
+struct ModelDirectory {
+  std::filesystem::path path;
+  ModelConfig config;
+  Tokenizer tokenizer;
+  DirectoryFacts facts;
+
+  /// Errors: a file is missing or bad; the tokenizer's ids don't fit the config's vocab_size.
+  static ModelDirectory open(const std::filesystem::path& path);
+
+  /// The number of tokens that texts are cut to: `wanted` (0: not given), else what the directory was
+  /// trained with, else min(128, positions). Errors: more than the model has positions, fewer than 4.
+  int max_length(int wanted) const;
+};
+
+/// Errors unless ids of `tokenizer` and rows of the model's table fit: more pieces than rows would
+/// read beyond the table; many fewer mean another vocabulary.
+void check_vocabulary(const Tokenizer& tokenizer, const ModelConfig& config, const std::string& where);
+
+/// Writes a whole directory: weights, config, tokenizer files, facts.
+void write_model_directory(const std::filesystem::path& path, const Model& model,
+                           const Tokenizer& tokenizer, const DirectoryFacts& facts);
+
+}  // namespace retort
