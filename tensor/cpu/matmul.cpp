@@ -1,10 +1,10 @@
 // Matrix products: how the work is blocked, packed and split over threads.
 //
-// Large products pack B once into shared memory, then every task packs its own rows of A, block of p
-// by block of p, and multiplies panels (the scheme of Goto and van de Geijn, "Anatomy of
+// Large products pack B once into shared memory, then every task packs its own rows of A, block of
+// p by block of p, and multiplies panels (the scheme of Goto and van de Geijn, "Anatomy of
 // high-performance matrix multiplication", ACM TOMS 2008). Products with few rows, and batches of
-// small ones, read A in place and pack at most one panel of B at a time. All ways give the same bits
-// (see matmul_tile.h), so the choice may depend on sizes and threads as it likes.
+// small ones, read A in place and pack at most one panel of B at a time. All ways give the same
+// bits (see matmul_tile.h), so the choice may depend on sizes and threads as it likes.
 #include "tensor/base/parallel.h"
 #include "tensor/cpu/matmul_tile.h"
 #include "tensor/kernels.h"
@@ -12,12 +12,12 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-constexpr std::int64_t kRowsPerTask = 256;        // a block of A: this times kDepth, in the L2 cache
+constexpr std::int64_t kRowsPerTask = 256;  // a block of A: this times kDepth, in the L2 cache
 constexpr std::int64_t kSharedElements = 1 << 22;  // packed B is at most about this large
-constexpr std::int64_t kSharedDepth = 4096;       // and at most this deep
-constexpr std::int64_t kInPlaceRows = 64;         // up to here packing A doesn't pay
-constexpr std::int64_t kSmallWork = 1 << 21;      // multiply-adds of a product that needs no blocking
-constexpr std::int64_t kTaskWork = 1 << 19;       // multiply-adds worth handing to a thread
+constexpr std::int64_t kSharedDepth = 4096;        // and at most this deep
+constexpr std::int64_t kInPlaceRows = 64;          // up to here packing A doesn't pay
+constexpr std::int64_t kSmallWork = 1 << 21;  // multiply-adds of a product that needs no blocking
+constexpr std::int64_t kTaskWork = 1 << 19;   // multiply-adds worth handing to a thread
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
@@ -77,10 +77,8 @@ void multiply_block(const Block<T>& x, T* packed_a) {
     t.k = k;
     t.c_row = x.c_row;
     t.load_c = x.load_c || p > 0;
-    t.next_step = Shape::kColumns * static_cast<std::int64_t>(sizeof(T)) * Shape::kRows / larger(x.m, Shape::kRows);
     for (std::int64_t j = 0; j < x.n; j += Shape::kColumns) {
       t.b = x.packed_b + j / Shape::kColumns * x.panel + p * Shape::kColumns;
-      t.next = reinterpret_cast<const char*>(t.b + x.panel);
       t.c = x.c + j;
       t.bias = x.bias && p + k == x.k ? x.bias + j : nullptr;
       multiply_panel<T, true, true>(t, x.m, smaller(Shape::kColumns, x.n - j), a_panel);

@@ -8,6 +8,13 @@
 
 #include "tensor/cpu/simd.h"
 
+// Loops over the registers of a tile must unroll, or its sums live on the stack.
+#if defined(__clang__)
+#define RETORT_UNROLL _Pragma("unroll")
+#else
+#define RETORT_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 namespace retort::isa::RETORT_ISA {
 namespace {
 
@@ -23,7 +30,7 @@ struct TileShape {
   static constexpr int kRows = 4, kVectors = 4;
 #endif
   static constexpr int kColumns = kVectors * Vec<T>::kWidth;
-  static constexpr std::int64_t kDepth = 256;
+  static constexpr std::int64_t kDepth = 192;
 };
 
 /// One tile: c[i, j] = (load_c ? c[i, j] : 0) + Σ_p a[i, p] · b[p, j] (+ bias[j]).
@@ -39,8 +46,6 @@ struct TileArgs {
   std::int64_t c_row;
   std::int64_t last;  // valid lanes of the last vector
   const T* bias;      // [columns] or null
-  const char* next;        // what to prefetch while computing: `next_step` bytes further for every p
-  std::int64_t next_step;  // (both packed only)
   bool load_c;
 };
 
@@ -52,35 +57,38 @@ void tile(const TileArgs<T>& t) {
   constexpr int W = X::kWidth;
   const std::int64_t last = t.last;
   X sum[Rows][Vectors];
-  for (int i = 0; i < Rows; ++i)
-    for (int v = 0; v < Vectors; ++v) {
-      if (!t.load_c) sum[i][v] = broadcast<X>(T(0));
-      else sum[i][v] = load(t.c + i * t.c_row + v * W, v == Vectors - 1 ? last : W);
-    }
+  if (t.load_c) {
+    RETORT_UNROLL for (int i = 0; i < Rows; ++i) RETORT_UNROLL for (int v = 0; v < Vectors; ++v)
+        sum[i][v] = load(t.c + i * t.c_row + v * W, v == Vectors - 1 ? last : W);
+  } else {
+    RETORT_UNROLL for (int i = 0; i < Rows; ++i) RETORT_UNROLL for (int v = 0; v < Vectors; ++v)
+        sum[i][v] = broadcast<X>(T(0));
+  }
   const std::int64_t a_col = PackedA ? Shape::kRows : t.a_col;
   const std::int64_t b_row = PackedB ? Shape::kColumns : t.b_row;
   const T* row_of_a[Rows];
-  for (int i = 0; i < Rows; ++i) row_of_a[i] = t.a + (PackedA ? i : i * t.a_row);
+  RETORT_UNROLL for (int i = 0; i < Rows; ++i) row_of_a[i] = t.a + (PackedA ? i : i * t.a_row);
   const T* b = t.b;
   std::int64_t at = 0;
   for (std::int64_t p = 0; p < t.k; ++p) {
     X line[Vectors];
-    for (int v = 0; v < Vectors; ++v)
-      line[v] = !PackedB && v == Vectors - 1 ? load(b + v * W, last) : load(b + v * W);
-    if (PackedA && PackedB) __builtin_prefetch(t.next + p * t.next_step, 0, 2);
-    for (int i = 0; i < Rows; ++i) {
+    RETORT_UNROLL for (int v = 0; v < Vectors; ++v) line[v] =
+        !PackedB && v == Vectors - 1 ? load(b + v * W, last) : load(b + v * W);
+    RETORT_UNROLL for (int i = 0; i < Rows; ++i) {
       const X x = broadcast<X>(PackedA ? t.a[at + i] : row_of_a[i][at]);
-      for (int v = 0; v < Vectors; ++v) sum[i][v] = fma(x, line[v], sum[i][v]);
+      RETORT_UNROLL for (int v = 0; v < Vectors; ++v) sum[i][v] = fma(x, line[v], sum[i][v]);
     }
     at += a_col;
     b += b_row;
   }
-  for (int i = 0; i < Rows; ++i)
-    for (int v = 0; v < Vectors; ++v) {
-      const std::int64_t lanes = v == Vectors - 1 ? last : W;
-      if (t.bias) sum[i][v] = sum[i][v] + load(t.bias + v * W, lanes);
-      store(t.c + i * t.c_row + v * W, sum[i][v], lanes);
+  if (t.bias) {
+    RETORT_UNROLL for (int v = 0; v < Vectors; ++v) {
+      const X bias = load(t.bias + v * W, v == Vectors - 1 ? last : W);
+      RETORT_UNROLL for (int i = 0; i < Rows; ++i) sum[i][v] = sum[i][v] + bias;
     }
+  }
+  RETORT_UNROLL for (int i = 0; i < Rows; ++i) RETORT_UNROLL for (int v = 0; v < Vectors; ++v)
+      store(t.c + i * t.c_row + v * W, sum[i][v], v == Vectors - 1 ? last : W);
 }
 
 template <class T>
@@ -90,22 +98,28 @@ using Tile = void (*)(const TileArgs<T>&);
 template <class T, bool PackedA, bool PackedB>
 Tile<T> find_tile(std::int64_t rows, std::int64_t vectors) {
 #if defined(RETORT_ISA_avx512)
-#define RETORT_TILES(r)                                                       \
-  {tile<T, r, 1, PackedA, PackedB>, tile<T, r, 2, PackedA, PackedB>, \
-   tile<T, r, 3, PackedA, PackedB>}
+#define RETORT_TILES(r)                                               \
+  {                                                                   \
+    tile<T, r, 1, PackedA, PackedB>, tile<T, r, 2, PackedA, PackedB>, \
+        tile<T, r, 3, PackedA, PackedB>                               \
+  }
   static constexpr Tile<T> table[8][3] = {RETORT_TILES(1), RETORT_TILES(2), RETORT_TILES(3),
                                           RETORT_TILES(4), RETORT_TILES(5), RETORT_TILES(6),
                                           RETORT_TILES(7), RETORT_TILES(8)};
 #elif defined(RETORT_ISA_avx2)
-#define RETORT_TILES(r)                                                       \
-  {tile<T, r, 1, PackedA, PackedB>, tile<T, r, 2, PackedA, PackedB>, \
-   tile<T, r, 3, PackedA, PackedB>}
+#define RETORT_TILES(r)                                               \
+  {                                                                   \
+    tile<T, r, 1, PackedA, PackedB>, tile<T, r, 2, PackedA, PackedB>, \
+        tile<T, r, 3, PackedA, PackedB>                               \
+  }
   static constexpr Tile<T> table[4][3] = {RETORT_TILES(1), RETORT_TILES(2), RETORT_TILES(3),
                                           RETORT_TILES(4)};
 #else
-#define RETORT_TILES(r)                                                       \
-  {tile<T, r, 1, PackedA, PackedB>, tile<T, r, 2, PackedA, PackedB>, \
-   tile<T, r, 3, PackedA, PackedB>, tile<T, r, 4, PackedA, PackedB>}
+#define RETORT_TILES(r)                                                  \
+  {                                                                      \
+    tile<T, r, 1, PackedA, PackedB>, tile<T, r, 2, PackedA, PackedB>,    \
+        tile<T, r, 3, PackedA, PackedB>, tile<T, r, 4, PackedA, PackedB> \
+  }
   static constexpr Tile<T> table[4][4] = {RETORT_TILES(1), RETORT_TILES(2), RETORT_TILES(3),
                                           RETORT_TILES(4)};
 #endif
@@ -127,7 +141,6 @@ void multiply_panel(TileArgs<T> t, std::int64_t m, std::int64_t n, std::int64_t 
     full(t);
     t.a += PackedA ? a_panel : Shape::kRows * t.a_row;
     t.c += Shape::kRows * t.c_row;
-    if constexpr (PackedA && PackedB) t.next += t.k * t.next_step;
   }
   if (i < m) find_tile<T, PackedA, PackedB>(m - i, vectors)(t);
 }
@@ -135,7 +148,8 @@ void multiply_panel(TileArgs<T> t, std::int64_t m, std::int64_t n, std::int64_t 
 #if defined(RETORT_ISA_avx2) || defined(RETORT_ISA_avx512)
 
 // y[p · stride + i] = x[i · row + p] for an 8 × 8 block.
-RETORT_INLINE void transpose_block8(const float* x, std::int64_t row, float* y, std::int64_t stride) {
+RETORT_INLINE void transpose_block8(const float* x, std::int64_t row, float* y,
+                                    std::int64_t stride) {
   const auto halves = [&](std::int64_t i, std::int64_t p) {  // rows i and i + 4, four columns
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x + i * row + p)),
                                 _mm_loadu_ps(x + (i + 4) * row + p), 1);
@@ -153,7 +167,8 @@ RETORT_INLINE void transpose_block8(const float* x, std::int64_t row, float* y, 
 }
 
 // The same for a block of 4 rows and 8 columns.
-RETORT_INLINE void transpose_block4(const float* x, std::int64_t row, float* y, std::int64_t stride) {
+RETORT_INLINE void transpose_block4(const float* x, std::int64_t row, float* y,
+                                    std::int64_t stride) {
   for (std::int64_t p = 0; p < 8; p += 4) {
     __m128 r0 = _mm_loadu_ps(x + p), r1 = _mm_loadu_ps(x + row + p);
     __m128 r2 = _mm_loadu_ps(x + 2 * row + p), r3 = _mm_loadu_ps(x + 3 * row + p);
@@ -167,7 +182,8 @@ RETORT_INLINE void transpose_block4(const float* x, std::int64_t row, float* y, 
 }
 
 template <int Panel>
-RETORT_INLINE void transpose_block(const float* x, std::int64_t row, float* y, std::int64_t stride) {
+RETORT_INLINE void transpose_block(const float* x, std::int64_t row, float* y,
+                                   std::int64_t stride) {
   if constexpr (Panel % 8 == 0) transpose_block8(x, row, y, stride);
   else transpose_block4(x, row, y, stride);
 }
@@ -184,7 +200,8 @@ void pack_panel(const T* x, std::int64_t row, std::int64_t col, std::int64_t cou
   if (row == 1) {
     if constexpr (Panel % W == 0) {
       for (; p < k; ++p)
-        for (int i = 0; i < Panel; i += W) store(y + p * Panel + i, load(x + p * col + i, count - i));
+        for (int i = 0; i < Panel; i += W)
+          store(y + p * Panel + i, load(x + p * col + i, count - i));
     } else {
       if (count == Panel) {
         for (; p < k; ++p) std::memcpy(y + p * Panel, x + p * col, Panel * sizeof(T));
@@ -200,7 +217,8 @@ void pack_panel(const T* x, std::int64_t row, std::int64_t col, std::int64_t cou
   if (col == 1) {
     constexpr int kBlock = Panel % 8 == 0 ? 8 : 4;
     for (; i + kBlock <= count; i += kBlock) {
-      for (p = 0; p + 8 <= k; p += 8) transpose_block<Panel>(x + i * row + p, row, y + p * Panel + i, Panel);
+      for (p = 0; p + 8 <= k; p += 8)
+        transpose_block<Panel>(x + i * row + p, row, y + p * Panel + i, Panel);
       for (; p < k; ++p)
         for (std::int64_t r = i; r < i + kBlock; ++r) y[p * Panel + r] = x[r * row + p];
     }
