@@ -13,7 +13,16 @@
 #include <cstring>
 
 #if defined(RETORT_ISA_avx2) || defined(RETORT_ISA_avx512)
+// GCC's own headers read an uninitialised variable on purpose (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
+#else
+#include <immintrin.h>
+#endif
 #endif
 
 #define RETORT_INLINE inline __attribute__((always_inline))
@@ -138,7 +147,8 @@ RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
 
 /// x · 2^n for an integral n (given as a float) in [-126, 127].
 RETORT_INLINE Vec<float> scale_by_power_of_two(Vec<float> x, Vec<float> n) {
-  const std::int32_t bits = (static_cast<std::int32_t>(n.value) + 127) << 23;
+  const std::int32_t exponent = is_nan(n) ? 0 : static_cast<std::int32_t>(n.value);
+  const std::uint32_t bits = static_cast<std::uint32_t>(exponent + 127) << 23;
   float factor;
   std::memcpy(&factor, &bits, sizeof factor);
   return {x.value * factor};
@@ -164,6 +174,162 @@ template <class T> RETORT_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
 template <class T> RETORT_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
   return select(is_nan(a), a, select(less(b, a), b, select(is_nan(b), b, a)));
 }
+
+// ---- Lanes: folding a vector, naming its first lanes, constants for tensor/functors.h ----
+
+/// All lanes equal to `constant`; the first argument only names the type.
+template <class T> RETORT_INLINE Vec<T> like(Vec<T>, double constant) {
+  return broadcast<Vec<T>>(static_cast<T>(constant));
+}
+
+#if defined(RETORT_ISA_avx2)
+template <class V> RETORT_INLINE typename V::Mask first_lanes(std::int64_t n) {
+  return {_mm256_castsi256_ps(lane_mask(n))};
+}
+#elif defined(RETORT_ISA_avx512)
+template <class V> RETORT_INLINE typename V::Mask first_lanes(std::int64_t n) { return {lane_mask(n)}; }
+#else
+template <class V> RETORT_INLINE bool first_lanes(std::int64_t n) { return n > 0; }
+#endif
+
+/// All lanes folded pairwise by `combine`, in an order that every instruction set's compiler keeps.
+template <class T, class F> RETORT_INLINE T fold(Vec<T> x, F combine) {
+  constexpr int kWidth = Vec<T>::kWidth;
+  T lane[kWidth];
+  store(lane, x);
+  for (int half = kWidth / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lane[i] = combine(lane[i], lane[i + half]);
+  return lane[0];
+}
+template <class T> RETORT_INLINE T horizontal_sum(Vec<T> x) {
+  return fold(x, [](T a, T b) { return a + b; });
+}
+/// NaN if any lane is.
+template <class T> RETORT_INLINE T horizontal_max(Vec<T> x) {
+  return fold(x, [](T a, T b) { return a != a ? a : (a < b || b != b) ? b : a; });
+}
+
+// ---- Exponents: what exp and log need of the floating-point format ----
+
+#if defined(RETORT_ISA_avx512)
+/// x · 2^n, rounded once, for an integral n in [-252, 254].
+RETORT_INLINE VecF load_exponent(VecF x, VecF n) { return {_mm512_scalef_ps(x.value, n.value)}; }
+#else
+/// x · 2^n, rounded once (if x is in [1/2, 2)), for an integral n in [-252, 254].
+RETORT_INLINE Vec<float> load_exponent(Vec<float> x, Vec<float> n) {
+  const Vec<float> half = round(n * broadcast<Vec<float>>(0.5f));
+  return scale_by_power_of_two(scale_by_power_of_two(x, half), n - half);
+}
+#endif
+
+/// Splits a normal positive x into m · 2^exponent with m in [√½, √2); returns m.
+#if defined(RETORT_ISA_avx2)
+RETORT_INLINE VecF split_exponent(VecF x, VecF& exponent) {
+  const __m256i bits = _mm256_castps_si256(x.value);
+  const __m256i e = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3F3504F3)), 23);
+  exponent = {_mm256_cvtepi32_ps(e)};
+  return {_mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(e, 23)))};
+}
+#elif defined(RETORT_ISA_avx512)
+RETORT_INLINE VecF split_exponent(VecF x, VecF& exponent) {
+  const __m512i bits = _mm512_castps_si512(x.value);
+  const __m512i e = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3F3504F3)), 23);
+  exponent = {_mm512_cvtepi32_ps(e)};
+  return {_mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(e, 23)))};
+}
+#else
+RETORT_INLINE Vec<float> split_exponent(Vec<float> x, Vec<float>& exponent) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x.value, sizeof bits);
+  const std::int32_t e = static_cast<std::int32_t>(bits - 0x3F3504F3u) >> 23;
+  exponent = {static_cast<float>(e)};
+  bits -= static_cast<std::uint32_t>(e) << 23;
+  std::memcpy(&x.value, &bits, sizeof bits);
+  return x;
+}
+#endif
+
+// ---- 32-bit words, as wide as Vec<float>: what random numbers need ----
+
+#if defined(RETORT_ISA_avx2)
+
+struct VecU32 {
+  __m256i value;
+};
+RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm256_set1_epi32(static_cast<int>(x))}; }
+RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {_mm256_add_epi32(a.value, b.value)}; }
+RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {_mm256_xor_si256(a.value, b.value)}; }
+RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
+  const __m256i even = _mm256_mul_epu32(a.value, b.value);
+  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.value, 32), _mm256_srli_epi64(b.value, 32));
+  high = {_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)};
+  return {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)};
+}
+RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) {
+  return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a.value, b.value), a.value))};
+}
+RETORT_INLINE VecU32 transposed_lanes() { return {_mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)}; }
+RETORT_INLINE void transpose_words(VecU32 (&w)[4]) {
+  const __m256i t0 = _mm256_unpacklo_epi32(w[0].value, w[1].value);
+  const __m256i t1 = _mm256_unpackhi_epi32(w[0].value, w[1].value);
+  const __m256i t2 = _mm256_unpacklo_epi32(w[2].value, w[3].value);
+  const __m256i t3 = _mm256_unpackhi_epi32(w[2].value, w[3].value);
+  w[0] = {_mm256_unpacklo_epi64(t0, t2)};
+  w[1] = {_mm256_unpackhi_epi64(t0, t2)};
+  w[2] = {_mm256_unpacklo_epi64(t1, t3)};
+  w[3] = {_mm256_unpackhi_epi64(t1, t3)};
+}
+
+#elif defined(RETORT_ISA_avx512)
+
+struct VecU32 {
+  __m512i value;
+};
+RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
+RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {_mm512_add_epi32(a.value, b.value)}; }
+RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {_mm512_xor_si512(a.value, b.value)}; }
+RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
+  const __m512i even = _mm512_mul_epu32(a.value, b.value);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.value, 32), _mm512_srli_epi64(b.value, 32));
+  high = {_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd)};
+  return {_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32))};
+}
+RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) { return {_mm512_cmpge_epu32_mask(a.value, b.value)}; }
+RETORT_INLINE VecU32 transposed_lanes() {
+  return {_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)};
+}
+RETORT_INLINE void transpose_words(VecU32 (&w)[4]) {
+  const __m512i t0 = _mm512_unpacklo_epi32(w[0].value, w[1].value);
+  const __m512i t1 = _mm512_unpackhi_epi32(w[0].value, w[1].value);
+  const __m512i t2 = _mm512_unpacklo_epi32(w[2].value, w[3].value);
+  const __m512i t3 = _mm512_unpackhi_epi32(w[2].value, w[3].value);
+  w[0] = {_mm512_unpacklo_epi64(t0, t2)};
+  w[1] = {_mm512_unpackhi_epi64(t0, t2)};
+  w[2] = {_mm512_unpacklo_epi64(t1, t3)};
+  w[3] = {_mm512_unpackhi_epi64(t1, t3)};
+}
+
+#else
+
+struct VecU32 {
+  std::uint32_t value;
+};
+RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {x}; }
+RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {a.value + b.value}; }
+RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {a.value ^ b.value}; }
+/// The low halves of a·b, and the high halves in `high`.
+RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
+  const std::uint64_t product = std::uint64_t{a.value} * b.value;
+  high = {static_cast<std::uint32_t>(product >> 32)};
+  return {static_cast<std::uint32_t>(product)};
+}
+RETORT_INLINE bool not_less(VecU32 a, VecU32 b) { return a.value >= b.value; }
+/// The order in which lanes must be numbered for transpose_words to give memory order.
+RETORT_INLINE VecU32 transposed_lanes() { return {0}; }
+/// w[j] of the lane numbered l becomes word 4·l + j of the four vectors end to end.
+RETORT_INLINE void transpose_words(VecU32 (&)[4]) {}
+
+#endif
 
 }  // namespace
 }  // namespace retort::isa::RETORT_ISA

@@ -1,0 +1,43 @@
+// Dropout with a residual added in the same pass. The derivative is the same kernel without one.
+#include "tensor/cpu/export.h"
+#include "tensor/cpu/random.h"
+
+namespace retort::isa::RETORT_ISA {
+namespace {
+
+// y[row, begin…end) = dropout(x) (+ residual).
+template <class T>
+void dropout_piece(const DropoutArgs& args, std::int64_t row, std::int64_t begin,
+                   std::int64_t end) {
+  constexpr std::int64_t kBlock = 4 * kRandomColumns;
+  const std::int64_t start = row * args.columns;
+  const T* x = static_cast<const T*>(args.x) + start;
+  const T* residual = args.residual ? static_cast<const T*>(args.residual) + start : nullptr;
+  T* y = static_cast<T*>(args.y) + start;
+  const std::uint32_t random_row = args.rule.row_offset + static_cast<std::uint32_t>(row);
+  const Vec<T> zero = broadcast<Vec<T>>(T(0));
+  T factors[kBlock];
+  for (; begin < end; begin += kBlock) {
+    const std::int64_t size = smaller(kBlock, end - begin);
+    keep_factors(args.rule, random_row, begin, size, factors);
+    sweep<T>(size, [&](std::int64_t i, auto lanes) {
+      const Vec<T> factor = load(factors + i, lanes);
+      Vec<T> v = select(equal(factor, zero), zero, load(x + begin + i, lanes) * factor);
+      if (residual) v = v + load(residual + begin + i, lanes);
+      store(y + begin + i, v, lanes);
+    });
+  }
+}
+
+template <class T>
+void dropout(const Launch&, const DropoutArgs& args) {
+  for_pieces(args.rows, args.columns, [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
+    dropout_piece<T>(args, row, begin, end);
+  });
+}
+
+}  // namespace
+
+RETORT_EXPORT(dropout, DropoutArgs)
+
+}  // namespace retort::isa::RETORT_ISA
