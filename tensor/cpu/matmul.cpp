@@ -5,7 +5,8 @@
 // high-performance matrix multiplication", ACM TOMS 2008). Products with few rows, and batches of
 // small ones, read A in place and pack at most one panel of B at a time. All ways give the same
 // bits (see matmul_tile.h), so the choice may depend on sizes and threads as it likes.
-#include "tensor/base/parallel.h"
+#include "tensor/cpu/export.h"
+#include "tensor/cpu/loops.h"
 #include "tensor/cpu/matmul_tile.h"
 #include "tensor/kernels.h"
 
@@ -20,8 +21,6 @@ constexpr std::int64_t kSmallWork = 1 << 21;  // multiply-adds of a product that
 constexpr std::int64_t kTaskWork = 1 << 19;   // multiply-adds worth handing to a thread
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
 /// Splits `total` into equal blocks of at most `limit`, in multiples of `unit`.
 std::int64_t even_block(std::int64_t total, std::int64_t limit, std::int64_t unit) {
@@ -190,7 +189,7 @@ void multiply_local(const MatmulArgs& g, T* workspace) {
 }
 
 template <class T>
-void multiply(const Launch& launch, const MatmulArgs& g) {
+void matmul(const Launch& launch, const MatmulArgs& g) {
   if (g.batch <= 0 || g.m <= 0 || g.n <= 0) return;
   T* const workspace = static_cast<T*>(launch.workspace);
   if (is_local(g)) {
@@ -204,7 +203,7 @@ void multiply(const Launch& launch, const MatmulArgs& g) {
 }
 
 template <class T>
-std::int64_t workspace_bytes(const MatmulArgs& g, int threads) {
+std::int64_t matmul_workspace(const MatmulArgs& g, int threads) {
   using Shape = TileShape<T>;
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   if (g.batch <= 0 || g.m <= 0 || g.n <= 0) return 0;
@@ -214,15 +213,7 @@ std::int64_t workspace_bytes(const MatmulArgs& g, int threads) {
 
 }  // namespace
 
-void matmul_f32(const Launch& launch, const MatmulArgs& args) { multiply<float>(launch, args); }
-std::int64_t matmul_workspace_f32(const MatmulArgs& args, int threads) {
-  return workspace_bytes<float>(args, threads);
-}
-#if defined(RETORT_ISA_generic)
-void matmul_f64(const Launch& launch, const MatmulArgs& args) { multiply<double>(launch, args); }
-std::int64_t matmul_workspace_f64(const MatmulArgs& args, int threads) {
-  return workspace_bytes<double>(args, threads);
-}
-#endif
+RETORT_EXPORT(matmul, MatmulArgs)
+RETORT_EXPORT_WORKSPACE(matmul, MatmulArgs)
 
 }  // namespace retort::isa::RETORT_ISA
