@@ -1,0 +1,112 @@
+// Differentiable operations. Each one's derivative stands beside its forward, in operations that are
+// differentiable themselves; so gradients of gradients come free.
+//
+// Shapes as in tensor/ops.h. Elementwise operations broadcast. Fused operations (softmax, norms,
+// attention, losses) also have a `reference`: the same in plain operations, which is what their second
+// derivative uses and what tests compare with.
+#pragma once
+
+#include <vector>
+
+#include "autograd/variable.h"
+#include "tensor/kernels.h"
+#include "tensor/ragged.h"
+
+namespace retort {
+
+// elementwise ----------------------------------------------------------------------------------
+Variable add(const Variable& a, const Variable& b);
+Variable subtract(const Variable& a, const Variable& b);
+Variable multiply(const Variable& a, const Variable& b);
+Variable divide(const Variable& a, const Variable& b);
+Variable negate(const Variable& x);
+Variable scale(const Variable& x, double factor);
+Variable add_scalar(const Variable& x, double number);
+Variable exp(const Variable& x);
+Variable log(const Variable& x);
+Variable sqrt(const Variable& x);
+Variable tanh(const Variable& x);
+Variable erf(const Variable& x);
+Variable relu(const Variable& x);
+Variable abs(const Variable& x);
+Variable square(const Variable& x);
+Variable sigmoid(const Variable& x);
+/// x·Φ(x) with the normal distribution's Φ (Hendrycks & Gimpel 2016), exactly, by erf.
+Variable gelu(const Variable& x);
+/// The same value as a new node.
+Variable alias(const Variable& x);
+
+inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
+inline Variable operator-(const Variable& a, const Variable& b) { return subtract(a, b); }
+inline Variable operator*(const Variable& a, const Variable& b) { return multiply(a, b); }
+inline Variable operator/(const Variable& a, const Variable& b) { return divide(a, b); }
+inline Variable operator-(const Variable& x) { return negate(x); }
+inline Variable operator*(const Variable& x, double factor) { return scale(x, factor); }
+inline Variable operator*(double factor, const Variable& x) { return scale(x, factor); }
+inline Variable operator+(const Variable& x, double number) { return add_scalar(x, number); }
+
+// reduce ---------------------------------------------------------------------------------------
+/// Over `axes` (all when empty).
+Variable sum(const Variable& x, std::vector<int> axes = {}, bool keep_dims = false);
+Variable mean(const Variable& x, std::vector<int> axes = {}, bool keep_dims = false);
+/// Sums down to a shape that broadcasts to x's.
+Variable sum_to(const Variable& x, const Shape& shape);
+
+// shape ----------------------------------------------------------------------------------------
+Variable reshape(const Variable& x, const Shape& shape);  ///< one size may be −1
+Variable permute(const Variable& x, const Shape& dims);
+Variable transpose(const Variable& x, int a = -2, int b = -1);
+Variable expand(const Variable& x, const Shape& shape);
+Variable slice(const Variable& x, int dim, std::int64_t begin, std::int64_t end);
+/// Zeros of size `size` along dim with x at [begin, begin + x.size(dim)): the adjoint of slice.
+Variable embed_slice(const Variable& x, int dim, std::int64_t begin, std::int64_t size);
+Variable concat(const Variables& parts, int dim);
+
+// matmul ---------------------------------------------------------------------------------------
+Variable matmul(const Variable& a, const Variable& b);
+/// x·weightᵀ + bias: x [rows, in], weight [out, in], bias [out] or undefined → [rows, out].
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {});
+
+// softmax, norm --------------------------------------------------------------------------------
+Variable softmax(const Variable& x);      ///< along the last dimension
+Variable log_softmax(const Variable& x);  ///< along the last dimension
+/// (x − mean)/√(variance + ε)·weight + bias along the last dimension (Ba et al. 2016).
+Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
+
+// attention ------------------------------------------------------------------------------------
+/// softmax(scale·q·kᵀ)·v per sequence and head (Vaswani et al. 2017), without padding; dropout acts on
+/// the probabilities. q: [query rows, hidden]; k, v: [key rows, hidden]; hidden = heads·head_dim.
+Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
+                   std::int64_t heads, double scale, const DropoutRule& dropout = {});
+
+// embedding, dropout ---------------------------------------------------------------------------
+/// Rows of table [n, columns]; ids: i32 [rows], all in [0, n).
+Variable embedding(const Variable& table, const Tensor& ids);
+/// [table_rows, columns] of zeros with x's rows added at `ids`: the adjoint of embedding.
+Variable scatter_rows(const Variable& x, const Tensor& ids, std::int64_t table_rows);
+/// dropout(x) + residual in one pass; residual may be undefined. Masks aren't stored: the bits are a
+/// function of the rule, drawn again in the derivative.
+Variable dropout(const Variable& x, const DropoutRule& rule, const Variable& residual = {});
+
+// loss -----------------------------------------------------------------------------------------
+/// factor · Σ over rows of −log softmax(logits)[label]; labels: i32 [rows], −100 is ignored. Pass
+/// 1/N with the N of the whole optimiser step, so that micro-batches add up to the mean.
+Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor);
+/// factor · Σ over rows of KL(softmax(teacher/T) ‖ softmax(student/T)) (Hinton et al. 2015), without
+/// the T² factor. labels may be undefined; rows with −100 are ignored. The teacher is a constant.
+Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
+                       double factor, const Tensor& labels = {});
+
+/// Compositions of plain operations that mean the same as the fused ones.
+namespace reference {
+Variable softmax(const Variable& x);
+Variable log_softmax(const Variable& x);
+Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
+Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
+                   std::int64_t heads, double scale, const DropoutRule& dropout);
+Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor);
+Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
+                       double factor, const Tensor& labels);
+}  // namespace reference
+
+}  // namespace retort

@@ -1,0 +1,33 @@
+#include "nn/encoder.h"
+
+#include <cmath>
+
+namespace retort {
+
+EncoderLayer::EncoderLayer(const Scope& scope, const ModelConfig& config, const EncoderLayerNames& names)
+    : heads_(config.heads),
+      scale_(1 / std::sqrt(static_cast<double>(config.hidden_size / config.heads))),
+      query_(scope / names.query, config.hidden_size, config.hidden_size),
+      key_(scope / names.key, config.hidden_size, config.hidden_size),
+      value_(scope / names.value, config.hidden_size, config.hidden_size),
+      attention_output_(scope / names.attention_output, config.hidden_size, config.hidden_size),
+      attention_norm_(scope / names.attention_norm, config.hidden_size, config.layer_norm_epsilon),
+      intermediate_(scope / names.intermediate, config.hidden_size, config.intermediate_size),
+      output_(scope / names.output, config.intermediate_size, config.hidden_size),
+      output_norm_(scope / names.output_norm, config.hidden_size, config.layer_norm_epsilon),
+      attention_dropout_(scope, "attention.dropout", config.attention_dropout),
+      attention_output_dropout_(scope, "attention.output.dropout",
+                                names.drop_attention_output ? config.hidden_dropout : 0),
+      output_dropout_(scope, "output.dropout", config.hidden_dropout),
+      activation_(activation(config.activation)) {}
+
+Variable EncoderLayer::operator()(const Variable& x, const Ragged& ragged, const Context& context) const {
+  const Variable mixed = attention(query_(x), key_(x), value_(x), ragged, heads_, scale_,
+                                   attention_dropout_.rule(context));
+  const Variable attended =
+      attention_norm_(attention_output_dropout_(attention_output_(mixed), context, x));
+  return output_norm_(
+      output_dropout_(output_(activation_(intermediate_(attended))), context, attended));
+}
+
+}  // namespace retort

@@ -1,0 +1,67 @@
+// The layers that models share. Each adds its parameters to a Scope under Hugging Face's names.
+#pragma once
+
+#include <string_view>
+
+#include "autograd/ops.h"
+#include "nn/model.h"
+#include "nn/parameter.h"
+
+namespace retort {
+
+class Linear {
+ public:
+  Linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs);
+  Variable operator()(const Variable& x) const { return linear(x, weight_.variable, bias_.variable); }
+
+ private:
+  Parameter& weight_;  // [outputs, inputs]
+  Parameter& bias_;    // [outputs]
+};
+
+class LayerNorm {
+ public:
+  LayerNorm(const Scope& scope, std::int64_t columns, double epsilon);
+  Variable operator()(const Variable& x) const {
+    return layer_norm(x, weight_.variable, bias_.variable, epsilon_);
+  }
+
+ private:
+  Parameter& weight_;
+  Parameter& bias_;
+  double epsilon_;
+};
+
+class Embedding {
+ public:
+  Embedding(const Scope& scope, std::string_view name, std::int64_t rows, std::int64_t columns);
+  Variable operator()(const Tensor& ids) const { return embedding(table_.variable, ids); }
+
+ private:
+  Parameter& table_;
+};
+
+/// Which rows of the whole optimiser step the rows of a tensor are: tokens or sequences.
+enum class RowsOf { tokens, sequences };
+
+/// A place that drops elements while training. Its random bits come from the module's name, so each
+/// place has bits of its own, whatever the model does elsewhere.
+class Dropout {
+ public:
+  Dropout(const Scope& scope, std::string_view name, double probability, RowsOf rows = RowsOf::tokens);
+  DropoutRule rule(const Context& context) const;
+  /// dropout(x) + residual
+  Variable operator()(const Variable& x, const Context& context, const Variable& residual = {}) const {
+    return dropout(x, rule(context), residual);
+  }
+
+ private:
+  double probability_;
+  std::uint32_t site_;
+  RowsOf rows_;
+};
+
+/// Activation functions by their names in config.json; an unknown one is an error.
+Variable (*activation(std::string_view name))(const Variable&);
+
+}  // namespace retort

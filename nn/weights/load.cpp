@@ -1,0 +1,107 @@
+#include "nn/weights/load.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_set>
+
+#include "nn/weights/weight_files.h"
+#include "tensor/base/error.h"
+#include "tensor/base/file.h"
+
+namespace retort {
+namespace {
+
+bool starts_with_any(const std::string& name, const std::vector<std::string>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
+// The names under which a file may hold a parameter, the usual one first.
+std::vector<std::string> spellings(const std::string& name, const std::string& base_prefix) {
+  std::vector<std::string> result = {name};
+  if (name.starts_with(base_prefix)) result.push_back(name.substr(base_prefix.size()));
+  const std::size_t plain = result.size();
+  for (std::size_t i = 0; i < plain; ++i) {  // TensorFlow's names of norm weights
+    std::string old = result[i];
+    if (old.ends_with("LayerNorm.weight")) old.replace(old.size() - 6, 6, "gamma");
+    else if (old.ends_with("LayerNorm.bias")) old.replace(old.size() - 4, 4, "beta");
+    else continue;
+    result.push_back(old);
+  }
+  return result;
+}
+
+Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, bool frozen) {
+  const TensorEntry& entry = *weight.tensor;
+  const Shape shape{std::span<const std::int64_t>(entry.shape)};
+  check(shape == parameter.shape, weight.file->file()->path().string(), ": ", entry.name,
+        ": expected the shape ", parameter.shape, " (from config.json), found ", shape);
+  check(is_floating(entry.dtype), weight.file->file()->path().string(), ": ", entry.name,
+        ": expected floating-point numbers, found ", name(entry.dtype));
+  const auto address = reinterpret_cast<std::uintptr_t>(entry.bytes.data());
+  if (frozen && entry.dtype == DType::f32 && address % alignof(float) == 0)
+    return Tensor::borrow(weight.file->file(), entry.bytes.data(), shape, DType::f32);
+  Tensor raw = Tensor::empty(shape, entry.dtype);  // a copy is aligned, whatever the file is
+  if (!entry.bytes.empty()) std::memcpy(raw.mutable_raw(), entry.bytes.data(), entry.bytes.size());
+  const Tensor value = raw.to(DType::f32);
+  return frozen ? Variable(value) : Variable::parameter(value);
+}
+
+}  // namespace
+
+LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& config,
+                       const LoadOptions& options) {
+  const WeightFiles files(directory);
+  LoadedModel result{make_model(config), {}};
+  Model& model = *result.model;
+  const std::vector<std::string> heads = model.head_prefixes();
+  std::unordered_set<const TensorEntry*> used;
+  for (Parameter& parameter : model.parameters()) {
+    const bool head = starts_with_any(parameter.name, heads);
+    const WeightFiles::Weight* weight = nullptr;
+    for (const std::string& spelling : spellings(parameter.name, model.base_prefix())) {
+      weight = files.find(spelling);
+      if (weight) break;
+    }
+    if (weight) used.insert(weight->tensor);
+    if (weight && !(head && options.fresh_head)) {
+      parameter.variable = take(*weight, parameter, options.frozen);
+      continue;
+    }
+    check(head || parameter.name.find(".pooler.") != std::string::npos, files.path().string(), ": ",
+          parameter.name, " is missing; the file holds ", files.weights().size(),
+          " tensors and isn't a whole ", config.model_type, " of ", config.layers, " layers");
+    initialize(parameter, config.initializer_range, options.seed);
+    if (options.frozen) parameter.variable = parameter.variable.detach();
+    result.report.fresh.push_back(parameter.name);
+  }
+  for (const WeightFiles::Weight& weight : files.weights())
+    if (!used.contains(weight.tensor) && !weight.tensor->name.ends_with("position_ids"))
+      result.report.unused.push_back(weight.tensor->name);
+  return result;
+}
+
+LoadedModel load_model(const std::filesystem::path& directory, const LoadOptions& options) {
+  return load_model(directory, ModelConfig::read(directory), options);
+}
+
+std::unique_ptr<Model> random_model(const ModelConfig& config, std::uint64_t seed) {
+  std::unique_ptr<Model> model = make_model(config);
+  for (Parameter& parameter : model->parameters())
+    initialize(parameter, config.initializer_range, seed);
+  return model;
+}
+
+void save_model(const Model& model, const std::filesystem::path& directory) {
+  std::vector<TensorToWrite> tensors;
+  std::vector<Tensor> kept;  // contiguous values, alive until written
+  for (const Parameter& parameter : model.parameters()) {
+    kept.push_back(parameter.variable.value().contiguous());
+    tensors.push_back({parameter.name, kept.back().dtype(),
+                       {parameter.shape.begin(), parameter.shape.end()}, kept.back().raw()});
+  }
+  write_safetensors(directory / "model.safetensors", tensors);
+  replace_file(directory / "config.json", model.config().to_json().dump(2) + "\n");
+}
+
+}  // namespace retort

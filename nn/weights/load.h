@@ -1,0 +1,49 @@
+// Models from and to Hugging Face directories.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/model.h"
+
+namespace retort {
+
+struct LoadOptions {
+  /// Weights become constants, used where they lie in the mapped file: a teacher.
+  bool frozen = false;
+  /// The classification head is made anew even where the file has one.
+  bool fresh_head = false;
+  /// For what has to be made: a fresh head, a missing pooler.
+  std::uint64_t seed = 42;
+};
+
+/// What a user should know about a loaded directory.
+struct LoadReport {
+  std::vector<std::string> fresh;   ///< parameters that were initialised
+  std::vector<std::string> unused;  ///< tensors in the file that the model doesn't have
+};
+
+struct LoadedModel {
+  std::unique_ptr<Model> model;
+  LoadReport report;
+};
+
+/// Reads DIR's weights into the model that `config` describes. Names may lack the base prefix (a bare
+/// encoder) and may use the old gamma/beta; f16, bf16 and f64 files are converted to f32. Missing head
+/// or pooler weights are initialised and reported. Errors: any other weight is missing, a shape
+/// differs (names the tensor, both shapes and the file), and those of reading the files.
+LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& config,
+                       const LoadOptions& options = {});
+/// With the directory's own config.json.
+LoadedModel load_model(const std::filesystem::path& directory, const LoadOptions& options = {});
+
+/// A model with every parameter initialised from the seed.
+std::unique_ptr<Model> random_model(const ModelConfig& config, std::uint64_t seed);
+
+/// Writes config.json and model.safetensors (each atomically; weights first).
+void save_model(const Model& model, const std::filesystem::path& directory);
+
+}  // namespace retort

@@ -1,0 +1,102 @@
+// Tensor operations: shape rules, checks and allocation; the loops are kernels. No gradients here.
+//
+// Floating-point arguments of one op have one dtype, f32 or f64, unless said otherwise.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "tensor/ragged.h"
+#include "tensor/tensor.h"
+
+namespace retort::ops {
+
+// elementwise ----------------------------------------------------------------------------------
+void fill(Tensor& y, double value);
+/// y = x, element by element; strides and dtypes may differ.
+void copy(const Tensor& x, Tensor& y);
+Tensor unary(UnaryOp op, const Tensor& x);
+Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);  ///< broadcasts
+/// y += x in place (same shape).
+void add_to(Tensor& y, const Tensor& x);
+/// x · factor
+Tensor scale(const Tensor& x, double factor);
+
+// reduce ---------------------------------------------------------------------------------------
+/// Over `axes` (all when empty).
+Tensor reduce(ReduceOp op, const Tensor& x, std::span<const int> axes, bool keep_dims);
+/// Sums x down to `shape`, which broadcasts to x's shape.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+// shape ----------------------------------------------------------------------------------------
+Tensor concat(std::span<const Tensor> parts, int dim);
+
+// matmul ---------------------------------------------------------------------------------------
+/// [..., m, k] × [..., k, n] → [..., m, n]; leading dimensions broadcast; any strides.
+/// bias ([n]) is added when defined.
+Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias = {});
+
+// softmax, norm --------------------------------------------------------------------------------
+Tensor softmax(const Tensor& x, bool log = false);  ///< along the last dimension
+Tensor softmax_backward(const Tensor& dy, const Tensor& y, bool log = false);
+
+struct LayerNorm {
+  Tensor y, mean, rstd;
+};
+/// Over the last dimension.
+LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon);
+struct LayerNormGradients {
+  Tensor dx, dweight, dbias;  ///< undefined where not wanted
+};
+LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
+                                       const Tensor& mean, const Tensor& rstd, bool want_dx,
+                                       bool want_parameters);
+
+// attention ------------------------------------------------------------------------------------
+struct Attention {
+  Tensor out;  ///< [query rows, hidden]
+  Tensor lse;  ///< [heads, query rows]
+};
+/// q: [query rows, hidden]; k, v: [key rows, hidden]; hidden = heads · head_dim. See AttentionArgs.
+Attention attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ragged& ragged,
+                    std::int64_t heads, double scale, const DropoutRule& dropout);
+struct AttentionGradients {
+  Tensor dq, dk, dv;
+};
+AttentionGradients attention_backward(const Tensor& dout, const Tensor& q, const Tensor& k,
+                                      const Tensor& v, const Attention& result,
+                                      const Ragged& ragged, std::int64_t heads, double scale,
+                                      const DropoutRule& dropout);
+
+// dropout, embedding ---------------------------------------------------------------------------
+/// dropout(x) + residual (residual may be undefined); rows are all dimensions but the last.
+Tensor dropout(const Tensor& x, const Tensor& residual, const DropoutRule& rule);
+/// The rule that drops with probability p in [0, 1).
+DropoutRule dropout_rule(double p, const RandomSite& site, std::uint32_t row_offset);
+
+/// table: [n, columns], ids: i32 [rows], every id in [0, n) → [rows, columns].
+Tensor embedding(const Tensor& table, const Tensor& ids);
+/// Adds dy's rows ([rows, columns]) into the rows `ids` of a new [table_rows, columns] tensor of zeros.
+Tensor embedding_backward(const Tensor& dy, const Tensor& ids, std::int64_t table_rows);
+
+// loss -----------------------------------------------------------------------------------------
+struct CrossEntropy {
+  Tensor loss, lse;
+};
+/// logits: [rows, classes]; labels: i32 [rows], −100 ignored; factor: 1/N of the whole step.
+CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double factor);
+Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
+                              const Tensor& lse, double factor);
+/// KL(softmax(teacher/T) ‖ softmax(student/T)), summed over classes, times factor. labels may be
+/// undefined; rows with −100 are ignored. No T² factor here.
+Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
+                     double temperature, double factor);
+Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
+                              const Tensor& labels, double temperature, double factor);
+
+// optimizer ------------------------------------------------------------------------------------
+double sum_of_squares(const Tensor& x);
+/// One AdamW step on contiguous tensors of one shape (see AdamwArgs).
+void adamw(Tensor& parameter, const Tensor& gradient, Tensor& m, Tensor& v, const AdamwStep& step);
+
+}  // namespace retort::ops

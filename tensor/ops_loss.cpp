@@ -1,0 +1,95 @@
+// Losses from logits, and what an optimiser does to a tensor.
+#include "tensor/ops_internal.h"
+
+namespace retort::ops {
+namespace {
+
+void check_logits(const Tensor& logits, const char* op) {
+  check(logits.rank() == 2 && logits.size(1) > 0, op, ": expected logits [rows, classes], found ",
+        logits.shape());
+}
+
+const std::int32_t* label_data(const Tensor& labels, std::int64_t rows, const char* op) {
+  if (!labels.defined()) return nullptr;
+  check(labels.shape() == Shape{rows} && labels.is_contiguous(), op, ": expected ", rows,
+        " labels, found ", labels.shape());
+  return labels.data<std::int32_t>();
+}
+
+}  // namespace
+
+CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double factor) {
+  check_logits(logits, "cross_entropy");
+  const Tensor in = logits.contiguous();
+  const std::int64_t rows = in.size(0), classes = in.size(1);
+  const std::int32_t* ids = label_data(labels, rows, "cross_entropy");
+  check(ids != nullptr, "cross_entropy: labels are missing");
+  for (std::int64_t row = 0; row < rows; ++row)
+    check((ids[row] >= 0 && ids[row] < classes) || ids[row] == -100, "cross_entropy: label ", ids[row],
+          " of row ", row, " is outside of the ", classes, " classes");
+  CrossEntropy result{Tensor::empty({}, in.dtype()), Tensor::empty({rows}, in.dtype())};
+  launch(kernels().cross_entropy[slot(in.dtype(), "cross_entropy")],
+         CrossEntropyArgs{in.raw(), ids, result.loss.mutable_raw(), result.lse.mutable_raw(), rows,
+                          classes, &factor});
+  return result;
+}
+
+Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
+                              const Tensor& lse, double factor) {
+  const Tensor in = logits.contiguous();
+  const std::int64_t rows = in.size(0);
+  Tensor dlogits = Tensor::empty(in.shape(), in.dtype());
+  launch(kernels().cross_entropy_backward[slot(in.dtype(), "cross_entropy_backward")],
+         CrossEntropyBackwardArgs{dloss.raw(), in.raw(),
+                                  label_data(labels, rows, "cross_entropy_backward"), lse.raw(),
+                                  dlogits.mutable_raw(), rows, in.size(1), &factor});
+  return dlogits;
+}
+
+Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
+                     double temperature, double factor) {
+  check_logits(student, "kl_divergence");
+  check_same_dtype(student, teacher, "kl_divergence");
+  check(student.shape() == teacher.shape(), "kl_divergence: student ", student.shape(),
+        " and teacher ", teacher.shape(), " differ");
+  check(temperature > 0, "kl_divergence: expected a temperature above 0, found ", temperature);
+  const Tensor q = student.contiguous(), p = teacher.contiguous();
+  Tensor loss = Tensor::empty({}, q.dtype());
+  launch(kernels().kl_divergence[slot(q.dtype(), "kl_divergence")],
+         KlDivergenceArgs{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence"),
+                          loss.mutable_raw(), q.size(0), q.size(1), temperature, &factor});
+  return loss;
+}
+
+Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
+                              const Tensor& labels, double temperature, double factor) {
+  const Tensor q = student.contiguous(), p = teacher.contiguous();
+  Tensor dstudent = Tensor::empty(q.shape(), q.dtype());
+  launch(kernels().kl_divergence_backward[slot(q.dtype(), "kl_divergence_backward")],
+         KlDivergenceBackwardArgs{dloss.raw(), q.raw(), p.raw(),
+                                  label_data(labels, q.size(0), "kl_divergence_backward"),
+                                  dstudent.mutable_raw(), q.size(0), q.size(1), temperature, &factor});
+  return dstudent;
+}
+
+double sum_of_squares(const Tensor& x) {
+  const Tensor in = x.contiguous();
+  double sum = 0;
+  launch(kernels().sum_of_squares[slot(x.dtype(), "sum_of_squares")],
+         SumOfSquaresArgs{in.raw(), in.count(), &sum});
+  return sum;
+}
+
+void adamw(Tensor& parameter, const Tensor& gradient, Tensor& m, Tensor& v, const AdamwStep& step) {
+  for (const Tensor* other : {&gradient, static_cast<const Tensor*>(&m), static_cast<const Tensor*>(&v)}) {
+    check_same_dtype(parameter, *other, "adamw");
+    check(other->shape() == parameter.shape(), "adamw: expected ", parameter.shape(), ", found ", other->shape());
+  }
+  check(parameter.is_contiguous() && m.is_contiguous() && v.is_contiguous(),
+        "adamw: parameter and moments must be contiguous");
+  const Tensor g = gradient.contiguous();
+  launch(kernels().adamw[slot(parameter.dtype(), "adamw")],
+         AdamwArgs{parameter.mutable_raw(), g.raw(), m.mutable_raw(), v.mutable_raw(), g.count(), &step});
+}
+
+}  // namespace retort::ops

@@ -1,0 +1,205 @@
+#include "tensor/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <ostream>
+
+#include "tensor/base/error.h"
+#include "tensor/ops.h"
+
+namespace retort {
+
+Storage::Storage(std::size_t size) : block(cpu_allocator().allocate(size)), bytes(size) {
+  data = static_cast<std::byte*>(block.data);
+}
+Storage::Storage(std::shared_ptr<const void> owner_, const void* data_, std::size_t bytes_)
+    : owner(std::move(owner_)),
+      data(static_cast<std::byte*>(const_cast<void*>(data_))),
+      bytes(bytes_),
+      read_only(true) {}
+Storage::~Storage() { cpu_allocator().release(block); }
+
+Tensor Tensor::empty(const Shape& shape, DType dtype) {
+  // Checked by division, so that hostile sizes can't overflow the product.
+  std::int64_t limit = (std::int64_t{1} << 46) / static_cast<std::int64_t>(size_of(dtype));
+  for (const std::int64_t size : shape) {
+    check(size >= 0, "tensor: a size in ", shape, " is negative");
+    if (size > 0) limit /= size;
+  }
+  check(limit > 0 || shape.count() == 0, "tensor: ", shape, " is too large");
+  Tensor result;
+  result.storage_ =
+      std::make_shared<Storage>(static_cast<std::size_t>(shape.count()) * size_of(dtype));
+  result.shape_ = shape;
+  result.strides_ = contiguous_strides(shape);
+  result.dtype_ = dtype;
+  return result;
+}
+
+Tensor Tensor::zeros(const Shape& shape, DType dtype) {
+  Tensor result = empty(shape, dtype);
+  if (result.count() > 0) std::memset(result.storage_->data, 0, result.storage_->bytes);
+  return result;
+}
+
+Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
+  Tensor result = empty(shape, dtype);
+  ops::fill(result, value);
+  return result;
+}
+
+Tensor Tensor::borrow(std::shared_ptr<const void> owner, const void* data, const Shape& shape,
+                      DType dtype) {
+  Tensor result;
+  result.storage_ = std::make_shared<Storage>(
+      std::move(owner), data, static_cast<std::size_t>(shape.count()) * size_of(dtype));
+  result.shape_ = shape;
+  result.strides_ = contiguous_strides(shape);
+  result.dtype_ = dtype;
+  return result;
+}
+
+template <class T>
+Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
+  check(static_cast<std::int64_t>(values.size()) == shape.count(), "tensor: ", values.size(),
+        " values can't fill ", shape);
+  Tensor result = empty(shape, dtype_of<T>);
+  if (!values.empty()) std::memcpy(result.storage_->data, values.data(), values.size_bytes());
+  return result;
+}
+
+bool Tensor::is_contiguous() const {
+  std::int64_t expected = 1;
+  for (int dim = rank() - 1; dim >= 0; --dim) {
+    if (shape_[dim] != 1 && strides_[dim] != expected) return count() == 0;
+    expected *= shape_[dim];
+  }
+  return true;
+}
+
+template <class T>
+const T* Tensor::data() const {
+  check(defined() && dtype_ == dtype_of<T>, "tensor: expected ", name(dtype_of<T>), ", found ",
+        defined() ? name(dtype_) : "nothing");
+  return static_cast<const T*>(raw());
+}
+
+template <class T>
+T* Tensor::mutable_data() {
+  check(defined() && dtype_ == dtype_of<T>, "tensor: expected ", name(dtype_of<T>), ", found ",
+        defined() ? name(dtype_) : "nothing");
+  return static_cast<T*>(mutable_raw());
+}
+
+void* Tensor::mutable_raw() {
+  check(!storage_->read_only, "tensor: ", shape_, " is read-only (a mapped file or frozen weight)");
+  ++storage_->version;
+  return const_cast<void*>(raw());
+}
+
+double Tensor::item() const {
+  check(defined() && count() == 1, "tensor: expected one element, found ",
+        defined() ? shape_.text() : "nothing");
+  return to_vector<double>()[0];
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const Tensor converted = to(dtype_of<T>).contiguous();
+  const T* first = static_cast<const T*>(converted.raw());
+  return {first, first + count()};
+}
+
+Tensor Tensor::reshape(const Shape& wanted) const {
+  Shape shape = wanted;
+  std::int64_t known = 1;
+  int open = -1;
+  for (int dim = 0; dim < shape.rank(); ++dim) {
+    if (shape[dim] != -1) {
+      known *= shape[dim];
+      continue;
+    }
+    check(open < 0, "reshape: ", wanted, " leaves two sizes open");
+    open = dim;
+  }
+  if (open >= 0 && known > 0) shape[open] = count() / known;
+  check(shape.count() == count(), "reshape: ", shape_, " has ", count(), " elements and ", wanted,
+        " has another number");
+  Tensor result = contiguous();
+  result.shape_ = shape;
+  result.strides_ = contiguous_strides(shape);
+  return result;
+}
+
+Tensor Tensor::permute(const Shape& dims) const {
+  check(dims.rank() == rank(), "permute: ", dims, " doesn't name every dimension of ", shape_, " once");
+  Tensor result = *this;
+  bool seen[kMaxRank] = {};
+  for (int dim = 0; dim < rank(); ++dim) {
+    const int from = shape_.wrap(static_cast<int>(dims[dim]));
+    check(!seen[from], "permute: ", dims, " names a dimension twice");
+    seen[from] = true;
+    result.shape_[dim] = shape_[from];
+    result.strides_[dim] = strides_[from];
+  }
+  return result;
+}
+
+Tensor Tensor::transpose(int a, int b) const {
+  Tensor result = *this;
+  std::swap(result.shape_[a], result.shape_[b]);
+  std::swap(result.strides_[a], result.strides_[b]);
+  return result;
+}
+
+Tensor Tensor::slice(int dim, std::int64_t begin, std::int64_t end) const {
+  check(begin >= 0 && begin <= end && end <= shape_[dim], "slice: [", begin, ", ", end,
+        ") is outside of dimension ", dim, " of ", shape_);
+  Tensor result = *this;
+  result.offset_ += begin * strides_[dim];
+  result.shape_[dim] = end - begin;
+  return result;
+}
+
+Tensor Tensor::expand(const Shape& shape) const {
+  check(broadcast(shape_, shape, "expand") == shape, "expand: ", shape_, " doesn't broadcast to ", shape);
+  Tensor result = *this;
+  result.shape_ = shape;
+  result.strides_ = Shape::filled(shape.rank(), 0);
+  for (int back = 1; back <= rank(); ++back)
+    if (shape_[-back] == shape[-back]) result.strides_[-back] = strides_[-back];
+  return result;
+}
+
+Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
+
+Tensor Tensor::clone() const {
+  Tensor result = empty(shape_, dtype_);
+  ops::copy(*this, result);
+  return result;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (dtype == dtype_) return *this;
+  Tensor result = empty(shape_, dtype);
+  ops::copy(*this, result);
+  return result;
+}
+
+void Tensor::copy_from(const Tensor& other) {
+  check(shape_ == other.shape_, "copy: expected ", shape_, ", found ", other.shape_);
+  ops::copy(other, *this);
+}
+
+#define RETORT_INSTANTIATE(T)                                         \
+  template Tensor Tensor::from<T>(std::span<const T>, const Shape&);  \
+  template const T* Tensor::data<T>() const;                          \
+  template T* Tensor::mutable_data<T>();                              \
+  template std::vector<T> Tensor::to_vector<T>() const;
+RETORT_INSTANTIATE(float)
+RETORT_INSTANTIATE(double)
+RETORT_INSTANTIATE(std::int32_t)
+RETORT_INSTANTIATE(std::int64_t)
+#undef RETORT_INSTANTIATE
+
+}  // namespace retort

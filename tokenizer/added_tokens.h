@@ -1,0 +1,63 @@
+// Added tokens: "[MASK]" in a text is one token, whatever the normaliser and the model would make
+// of it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/byte_trie.h"
+#include "tokenizer/definition.h"
+
+namespace retort {
+
+/// A set of added tokens that are searched together: leftmost first, the longest of those that
+/// start there.
+class AddedTokens {
+ public:
+  struct Pattern {
+    std::string text;  // what is searched for: the content, or its normalised form
+    AddedToken token;
+  };
+
+  AddedTokens() = default;
+  /// Errors: a pattern longer than kMaxPatternBytes (the search is quadratic in it).
+  explicit AddedTokens(std::vector<Pattern> patterns);
+
+  static constexpr std::size_t kMaxPatternBytes = 1024;
+
+  bool empty() const { return patterns_.empty(); }
+
+  /// Calls in order `rest(std::string_view)` for each non-empty piece of text between matches and
+  /// `found(std::int32_t id)` for each match.
+  template <class Rest, class Found>
+  void split(std::string_view text, Rest&& rest, Found&& found) const {
+    std::size_t done = 0;  // everything before it has been handed out
+    Match match;
+    for (std::size_t from = 0; next(text, from, done, match); from = match.resume) {
+      if (match.begin > done) rest(text.substr(done, match.begin - done));
+      found(match.id);
+      done = match.end;
+    }
+    if (done < text.size()) rest(text.substr(done));
+  }
+
+ private:
+  struct Match {
+    std::size_t begin = 0, end = 0;          // with the stripped white space
+    std::size_t resume = 0;                  // where the search goes on: behind the token itself
+    std::size_t run_begin = 1, run_end = 0;  // the last run of white space that rstrip looked at
+    std::int32_t id = 0;
+  };
+
+  /// The first acceptable match at or after `from`; `done` bounds what lstrip may take.
+  bool next(std::string_view text, std::size_t from, std::size_t done, Match& match) const;
+
+  std::vector<Pattern> patterns_;
+  ByteTrie trie_;  // value: index in patterns_
+  std::array<bool, 256> starts_{};
+};
+
+}  // namespace retort

@@ -1,0 +1,99 @@
+#include "tokenizer/normalizer.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "tokenizer/unicode.h"
+
+namespace retort {
+namespace {
+
+// Canonical ordering: characters of combining class above 0 wait here until one of class 0 comes,
+// and leave sorted by class. Dropped marks never enter (dropping before a stable sort or after it
+// is the same), so a megabyte of accents costs nothing.
+class MarkRun {
+ public:
+  void add(int combining_class, char32_t c) { marks_.emplace_back(combining_class, c); }
+
+  template <class Sink>
+  void flush(Sink&& sink) {
+    if (marks_.empty()) return;
+    std::stable_sort(marks_.begin(), marks_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& mark : marks_) sink(mark.second);
+    marks_.clear();
+  }
+
+ private:
+  std::vector<std::pair<int, char32_t>> marks_;
+};
+
+}  // namespace
+
+BertNormalizer::BertNormalizer(bool clean_text, bool spaces_around_ideographs, bool strip_accents,
+                               bool lowercase)
+    : clean_text_(clean_text),
+      spaces_around_ideographs_(spaces_around_ideographs),
+      strip_accents_(strip_accents),
+      lowercase_(lowercase) {
+  for (int c = 0; c < 128; ++c) {
+    const int flags = unicode::properties(static_cast<char32_t>(c)).flags;
+    char& result = ascii_[static_cast<std::size_t>(c)];
+    result = static_cast<char>(lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
+    if (clean_text && (flags & unicode::kRemoved) != 0) result = kDropped;
+    else if (clean_text && (flags & unicode::kWhitespace) != 0) result = ' ';
+  }
+}
+
+void BertNormalizer::append(std::string_view text, std::string& out) const {
+  using namespace unicode;
+  out.reserve(out.size() + text.size() + text.size() / 8);
+  MarkRun run;
+  const auto put = [&](char32_t c) {
+    if (lowercase_) append_lower(out, c);
+    else unicode::append(out, c);
+  };
+  const auto put_decomposed = [&](char32_t c) {
+    const Properties& record = properties(c);
+    const bool dropped = (record.flags & kNonspacing) != 0;
+    if (record.combining_class == 0) {
+      run.flush(put);
+      if (!dropped) put(c);
+    } else if (!dropped) {
+      run.add(record.combining_class, c);
+    }
+  };
+
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    if (static_cast<unsigned char>(*at) < 128) {
+      const char result = ascii_[static_cast<unsigned char>(*at++)];
+      if (clean_text_ && result == kDropped) continue;
+      run.flush(put);
+      out += result;
+      continue;
+    }
+    char32_t c = decode(at);
+    const int flags = properties(c).flags;
+    if (clean_text_) {
+      if ((flags & kRemoved) != 0) continue;
+      if ((flags & kWhitespace) != 0) c = ' ';
+    }
+    const bool spaced = spaces_around_ideographs_ && (flags & kIdeograph) != 0;
+    if (spaced) {
+      run.flush(put);
+      out += ' ';
+    }
+    if (strip_accents_) decompose(c, put_decomposed);
+    else put(c);
+    if (spaced) {
+      run.flush(put);
+      out += ' ';
+    }
+  }
+  run.flush(put);
+}
+
+}  // namespace retort
