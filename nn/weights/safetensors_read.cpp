@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <numeric>
 
 #include "nn/weights/safetensors.h"
 #include "nn/weights/safetensors_format.h"
@@ -26,6 +27,23 @@ struct Where {
 };
 std::ostream& operator<<(std::ostream& out, const Where& where) {
   return out << where.file << ": tensor " << shown_name(where.tensor);
+}
+
+struct Quoted {
+  const std::string& name;
+};
+std::ostream& operator<<(std::ostream& out, const Quoted& quoted) {
+  return out << shown_name(quoted.name);
+}
+
+// A JSON value as messages show it; costs nothing until it is printed.
+struct Shown {
+  const Json& value;
+};
+std::ostream& operator<<(std::ostream& out, const Shown& shown) {
+  if (shown.value.is_string()) return out << shown_name(shown.value.as_string(""));
+  const std::string text = shown.value.dump();  // numbers and what JSON escapes: one line
+  return out << (text.size() <= 120 ? text : text.substr(0, 120) + "...");
 }
 
 const SafetensorsDType* find_dtype(std::string_view name) {
@@ -54,8 +72,7 @@ std::vector<std::int64_t> read_shape(const Json& info, const Where& where) {
   out.reserve(sizes.size());
   for (const Json& size : sizes) {
     check(size.is_integer() && size.as_integer("shape") >= 0, where,
-          ": expected sizes that are integers from 0 to 2^63 - 1, found the shape ",
-          shown_name(shape->dump()));
+          ": expected sizes that are integers from 0 to 2^63 - 1, found the shape ", Shown{*shape});
     out.push_back(size.as_integer("shape"));
   }
   return out;
@@ -85,7 +102,7 @@ Described describe(const Json::Member& member, std::size_t data_bytes, const Whe
   check(dtype && dtype->is_string(), where, ": expected a \"dtype\" that is a string, found ",
         dtype ? dtype->kind() : "none");
   tensor.dtype = find_dtype(dtype->as_string("dtype"));
-  check(tensor.dtype, where, ": has the unknown dtype ", shown_name(dtype->as_string("dtype")));
+  check(tensor.dtype, where, ": has the unknown dtype ", Shown{*dtype});
 
   tensor.shape = read_shape(info, where);
 
@@ -97,8 +114,7 @@ Described describe(const Json::Member& member, std::size_t data_bytes, const Whe
         offsets ? offsets->kind() : "none");
   const auto& pair = offsets->as_array("data_offsets");
   check(pair.size() == 2 && is_offset(pair[0]) && is_offset(pair[1]), where,
-        ": expected \"data_offsets\" [begin, end] of two integers from 0, found ",
-        shown_name(offsets->dump()));
+        ": expected \"data_offsets\" [begin, end] of two integers from 0, found ", Shown{*offsets});
   tensor.begin = static_cast<std::size_t>(pair[0].as_integer("data_offsets"));
   tensor.end = static_cast<std::size_t>(pair[1].as_integer("data_offsets"));
   check(tensor.begin <= tensor.end, where, ": its data_offsets are reversed: ", tensor.begin, " > ",
@@ -107,8 +123,8 @@ Described describe(const Json::Member& member, std::size_t data_bytes, const Whe
         " but the file holds only ", data_bytes, " bytes of data; it is cut short or damaged");
   const std::size_t expected = bytes_of(tensor, where);
   check(tensor.end - tensor.begin == expected, where, ": ", tensor.dtype->name, " of shape ",
-        shown_name(info.find("shape")->dump()), " takes ", expected,
-        " bytes, but its data_offsets span ", tensor.end - tensor.begin);
+        Shown{*info.find("shape")}, " takes ", expected, " bytes, but its data_offsets span ",
+        tensor.end - tensor.begin);
   return tensor;
 }
 
@@ -118,7 +134,7 @@ Metadata read_metadata(const Json& metadata, const std::string& name) {
   Metadata out;
   for (const auto& [key, value] : metadata.as_object("__metadata__")) {
     check(value.is_string(), name, ": expected \"__metadata__\" to hold strings, found a ",
-          value.kind(), " under ", shown_name(key));
+          value.kind(), " under ", Quoted{key});
     out.emplace_back(key, value.as_string("__metadata__"));
   }
   return out;
@@ -139,9 +155,8 @@ std::string_view header_text(std::span<const std::byte> file, const std::string&
                               static_cast<std::size_t>(length));
   check(text.starts_with('{'), name,
         ": expected a header that begins with {; isn't in the safetensors format");
-  const auto separators = std::count(text.begin(), text.end(), ',') +
-                          std::count(text.begin(), text.end(), '[') +
-                          std::count(text.begin(), text.end(), '{');
+  std::ptrdiff_t separators = 0;
+  for (const char c : text) separators += c == ',' || c == '[' || c == '{';
   check(separators <= kMaxSeparators, name, ": its header has ", separators,
         " values, more than the ", kMaxSeparators, " that are read");
   return text;
@@ -169,16 +184,19 @@ SafetensorsContent parse_safetensors(std::span<const std::byte> file, const std:
   }
 
   // In the order of the data, each tensor begins where the one before it ended.
-  std::stable_sort(tensors.begin(), tensors.end(), [](const Described& a, const Described& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  std::vector<std::size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(tensors[a].begin, tensors[a].end) <
+           std::pair(tensors[b].begin, tensors[b].end);
   });
   std::size_t end = 0;
-  const std::string* previous = nullptr;
-  for (auto& tensor : tensors) {
+  const std::string* previous = &name;  // of the tensor that ended at `end`
+  for (const std::size_t i : order) {
+    Described& tensor = tensors[i];
     const Where where{name, *tensor.name};
     check(tensor.begin >= end, where, ": its data begins at byte ", tensor.begin,
-          ", inside that of tensor ", previous ? shown_name(*previous) : std::string("(none)"),
-          ", which ends at ", end);
+          ", inside that of tensor ", Quoted{*previous}, ", which ends at ", end);
     check(tensor.begin == end, where, ": its data begins at byte ", tensor.begin, ", but bytes ",
           end, " to ", tensor.begin, " before it belong to no tensor; the file is damaged");
     end = tensor.end;
