@@ -1,0 +1,339 @@
+// The matmul kernel of every instruction set against its own definition: each element is one chain
+// of fused multiply-adds in ascending order of p, so results are compared bit for bit.
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/base/parallel.h"
+#include "tensor/base/philox.h"
+#include "tensor/dispatch.h"
+#include "tests/catch.h"
+
+namespace retort {
+namespace {
+
+constexpr unsigned char kGuard = 0xA5;
+
+template <class T>
+constexpr int kDtype = sizeof(T) == 8;
+
+/// Runs f for every table that this CPU has (f64 kernels: once), and restores the one in use.
+template <class T, class F>
+void for_each_isa(F f) {
+  const std::string before = kernels().isa;
+  for (const std::string& isa :
+       sizeof(T) == 8 ? std::vector<std::string>{"generic"} : available_isas()) {
+    use_isa(isa);
+    INFO("isa " << isa << ", " << sizeof(T) * 8 << " bits");
+    f();
+  }
+  use_isa(before);
+}
+
+struct Threads {
+  explicit Threads(int n) : before(thread_count()) { set_thread_count(n); }
+  ~Threads() { set_thread_count(before); }
+  int before;
+};
+
+/// How a [rows, columns] operand lies in memory.
+enum class Layout { rows, columns, padded_rows, padded_columns, every_other };
+
+/// A batch of matrices inside memory full of NaN.
+template <class T>
+struct Operand {
+  Operand(Layout layout, std::int64_t batch, std::int64_t rows, std::int64_t columns,
+          RandomStream& random) {
+    const bool by_columns = layout == Layout::columns || layout == Layout::padded_columns;
+    const std::int64_t pad =
+        layout == Layout::padded_rows || layout == Layout::padded_columns ? 5 : 0;
+    if (by_columns) {
+      row = 1;
+      column = rows + pad;
+    } else if (layout == Layout::every_other) {
+      row = 2 * columns + 3;
+      column = 2;
+    } else {
+      row = columns + pad;
+      column = 1;
+    }
+    next = (by_columns ? columns * column : rows * row) + 7;
+    data.assign(static_cast<std::size_t>(batch * next + 64), std::numeric_limits<T>::quiet_NaN());
+    for (std::int64_t b = 0; b < batch; ++b)
+      for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t j = 0; j < columns; ++j) at(b, i, j) = static_cast<T>(random.normal());
+  }
+  T& at(std::int64_t b, std::int64_t i, std::int64_t j) {
+    return data[static_cast<std::size_t>(b * next + i * row + j * column)];
+  }
+  std::vector<T> data;
+  std::int64_t row = 0, column = 0, next = 0;
+};
+
+struct Case {
+  std::int64_t batch, m, n, k;
+  Layout a = Layout::rows, b = Layout::rows;
+  bool accumulate = false, bias = false;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << "batch " << c.batch << ", " << c.m << " x " << c.n << " x " << c.k << ", layouts "
+             << static_cast<int>(c.a) << ' ' << static_cast<int>(c.b) << ", accumulate "
+             << c.accumulate << ", bias " << c.bias;
+}
+
+/// Calls the kernel with a workspace that is full of NaN and guarded at its end.
+template <class T>
+void run(const MatmulArgs& args) {
+  const std::int64_t bytes = kernels().matmul_workspace[kDtype<T>](args, thread_count());
+  REQUIRE(bytes >= 0);
+  const auto size = static_cast<std::size_t>(bytes);
+  const std::unique_ptr<unsigned char, void (*)(void*)> memory(
+      static_cast<unsigned char*>(std::aligned_alloc(64, (size + 128) / 64 * 64)), std::free);
+  std::memset(memory.get(), 0xFF, size);
+  std::memset(memory.get() + size, kGuard, 64);
+  Launch launch;
+  launch.workspace = memory.get();
+  kernels().matmul[kDtype<T>](launch, args);
+  for (std::size_t i = 0; i < 64; ++i) REQUIRE(memory.get()[size + i] == kGuard);
+}
+
+template <class T>
+bool same(T x, T y) {
+  return (std::isnan(x) && std::isnan(y)) || (x == y && std::signbit(x) == std::signbit(y));
+}
+
+/// One product: operands, a destination with gaps between its rows, and the check.
+template <class T>
+struct Product {
+  explicit Product(const Case& which)
+      : c(which),
+        a(c.a, c.batch, c.m, c.k, random),
+        b(c.b, c.batch, c.k, c.n, random),
+        start(Layout::rows, c.batch, c.m, c.n, random) {
+    for (std::int64_t j = 0; j < c.n; ++j) bias.push_back(static_cast<T>(random.normal()));
+    row = c.n + 3;
+    next = c.m * row + 11;
+    result.assign(static_cast<std::size_t>(c.batch * next), T(1234));
+    for (std::int64_t s = 0; s < c.batch; ++s)
+      for (std::int64_t i = 0; i < c.m; ++i)
+        for (std::int64_t j = 0; j < c.n; ++j)  // NaN: what is overwritten must not be read
+          out(s, i, j) = c.accumulate ? start.at(s, i, j) : std::numeric_limits<T>::quiet_NaN();
+  }
+  T& out(std::int64_t s, std::int64_t i, std::int64_t j) {
+    return result[static_cast<std::size_t>(s * next + i * row + j)];
+  }
+  MatmulArgs args() {
+    MatmulArgs g{};
+    g.a = a.data.data();
+    g.b = b.data.data();
+    g.c = result.data();
+    g.bias = c.bias ? bias.data() : nullptr;
+    g.batch = c.batch;
+    g.m = c.m;
+    g.n = c.n;
+    g.k = c.k;
+    g.a_batch = a.next;
+    g.a_row = a.row;
+    g.a_col = a.column;
+    g.b_batch = b.next;
+    g.b_row = b.row;
+    g.b_col = b.column;
+    g.c_batch = next;
+    g.c_row = row;
+    g.accumulate = c.accumulate;
+    return g;
+  }
+  T expected(std::int64_t s, std::int64_t i, std::int64_t j) {
+    T sum = c.accumulate ? start.at(s, i, j) : T(0);
+    for (std::int64_t p = 0; p < c.k; ++p) sum = std::fma(a.at(s, i, p), b.at(s, p, j), sum);
+    return c.bias ? sum + bias[static_cast<std::size_t>(j)] : sum;
+  }
+  /// Elements that differ from the definition (of a large product: among a sample), plus those
+  /// between and behind the rows that were touched.
+  int mismatches() {
+    int wrong = 0;
+    const std::int64_t total = c.batch * c.m * c.n;
+    const bool sampled = total * c.k > 20'000'000;
+    for (std::int64_t e = 0; e < (sampled ? 3000 : total); ++e) {
+      const auto at =
+          sampled ? static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(total))) : e;
+      const std::int64_t s = at / (c.m * c.n), i = at / c.n % c.m, j = at % c.n;
+      wrong += !same(out(s, i, j), expected(s, i, j));
+    }
+    for (std::int64_t s = 0; s < c.batch; ++s)
+      for (std::int64_t x = 0; x < next; ++x)
+        if (x >= c.m * row || x % row >= c.n)
+          wrong += result[static_cast<std::size_t>(s * next + x)] != T(1234);
+    return wrong;
+  }
+  Case c;
+  RandomStream random{1};
+  Operand<T> a, b, start;
+  std::vector<T> bias, result;
+  std::int64_t row = 0, next = 0;
+};
+
+template <class T>
+void check_case(const Case& c) {
+  INFO(c);
+  Product<T> product(c);
+  run<T>(product.args());
+  CHECK(product.mismatches() == 0);
+}
+
+constexpr Layout kLayouts[] = {Layout::rows, Layout::columns, Layout::padded_rows,
+                               Layout::padded_columns, Layout::every_other};
+
+TEMPLATE_TEST_CASE("matmul: sizes around the tile, every layout", "[kernels][matmul]", float,
+                   double) {
+  const std::vector<std::int64_t> ms = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 17, 33};
+  const std::vector<std::int64_t> ns = {1, 2, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 47, 48, 49, 97};
+  const std::vector<std::int64_t> ks = {0, 1, 2, 3, 7, 8, 9, 31, 191, 192, 193, 400};
+  for_each_isa<TestType>([&] {
+    RandomStream random(7);
+    const auto pick = [&](const auto& list) { return list[random.below(std::size(list))]; };
+    for (int trial = 0; trial < 300; ++trial) {
+      Case c{};
+      c.batch = trial % 5 == 0 ? 3 : 1;
+      c.m = pick(ms);
+      c.n = pick(ns);
+      c.k = pick(ks);
+      c.a = pick(kLayouts);
+      c.b = pick(kLayouts);
+      c.accumulate = random.below(2) == 1;
+      c.bias = random.below(2) == 1;
+      check_case<TestType>(c);
+    }
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: blocked products", "[kernels][matmul]", float, double) {
+  const Threads threads(3);
+  for_each_isa<TestType>([] {
+    for (const Layout a : kLayouts)
+      for (const Layout b : kLayouts) check_case<TestType>({1, 75, 150, 203, a, b, false, true});
+    check_case<TestType>({1, 600, 50, 70, Layout::rows, Layout::columns, true, true});
+    check_case<TestType>({1, 65, 400, 100, Layout::columns, Layout::rows, true, false});
+    check_case<TestType>({2, 130, 49, 385, Layout::rows, Layout::rows, false, true});
+    // Deeper than one shared block of B.
+    check_case<TestType>({1, 66, 20, 4500, Layout::rows, Layout::columns, true, true});
+  });
+}
+
+TEST_CASE("matmul: wider than one shared block of B", "[kernels][matmul]") {
+  for_each_isa<float>([] { check_case<float>({1, 65, 5000, 900, Layout::rows, Layout::rows}); });
+}
+
+TEMPLATE_TEST_CASE("matmul: empty sizes", "[kernels][matmul]", float, double) {
+  for_each_isa<TestType>([] {
+    for (const bool accumulate : {false, true})
+      for (const bool bias : {false, true}) {
+        check_case<TestType>({1, 5, 50, 0, Layout::rows, Layout::rows, accumulate, bias});
+        check_case<TestType>({1, 100, 200, 0, Layout::rows, Layout::rows, accumulate, bias});
+        check_case<TestType>({2, 0, 9, 4, Layout::rows, Layout::rows, accumulate, bias});
+        check_case<TestType>({2, 9, 0, 4, Layout::rows, Layout::rows, accumulate, bias});
+        check_case<TestType>({0, 9, 9, 4, Layout::rows, Layout::rows, accumulate, bias});
+      }
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: one operand for the whole batch", "[kernels][matmul]", float, double) {
+  for_each_isa<TestType>([] {
+    Product<TestType> product({4, 6, 21, 13});
+    MatmulArgs args = product.args();
+    args.b_batch = 0;
+    run<TestType>(args);
+    for (std::int64_t s = 1; s < 4; ++s)
+      for (std::int64_t p = 0; p < 13; ++p)
+        for (std::int64_t j = 0; j < 21; ++j) product.b.at(s, p, j) = product.b.at(0, p, j);
+    CHECK(product.mismatches() == 0);
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: agrees with sums in long double", "[kernels][matmul]", float, double) {
+  for_each_isa<TestType>([] {
+    Product<TestType> product({1, 70, 100, 350, Layout::rows, Layout::columns});
+    run<TestType>(product.args());
+    // A chain of 350 rounded sums of products of unit variance, with a factor to spare.
+    const double tolerance = 350 * 4.0 * std::numeric_limits<TestType>::epsilon();
+    int wrong = 0;
+    for (std::int64_t i = 0; i < 70; ++i)
+      for (std::int64_t j = 0; j < 100; ++j) {
+        long double sum = 0;
+        for (std::int64_t p = 0; p < 350; ++p)
+          sum += static_cast<long double>(product.a.at(0, i, p)) * product.b.at(0, p, j);
+        const double found = product.out(0, i, j);
+        wrong += !(std::fabs(static_cast<double>(sum) - found) <= tolerance);
+      }
+    CHECK(wrong == 0);
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: a row's bits don't depend on the other rows", "[kernels][matmul]",
+                   float, double) {
+  for_each_isa<TestType>([] {
+    for (const Layout layout : {Layout::rows, Layout::columns}) {
+      const Case c{1, 300, 75, 210, layout, Layout::columns, false, true};
+      Product<TestType> all(c);
+      run<TestType>(all.args());
+      for (std::int64_t m = 1; m <= 40; ++m) {
+        Product<TestType> some(c);
+        MatmulArgs args = some.args();
+        args.m = m;
+        args.a = &some.a.at(0, c.m - m, 0);
+        run<TestType>(args);
+        int wrong = 0;
+        for (std::int64_t i = 0; i < m; ++i)
+          for (std::int64_t j = 0; j < c.n; ++j)
+            wrong += !same(some.out(0, i, j), all.out(0, c.m - m + i, j));
+        INFO("rows " << m);
+        CHECK(wrong == 0);
+      }
+    }
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: any number of threads gives the same bits", "[kernels][matmul]", float,
+                   double) {
+  for_each_isa<TestType>([] {
+    for (const Case& c :
+         {Case{1, 850, 100, 90}, Case{1, 90, 850, 90, Layout::columns}, Case{40, 10, 12, 64},
+          Case{1, 3, 700, 300, Layout::rows, Layout::columns}}) {
+      std::vector<TestType> first;
+      for (const int n : {1, 2, 3, 8}) {
+        const Threads threads(n);
+        Product<TestType> product(c);
+        run<TestType>(product.args());
+        if (n == 1) first = product.result;
+        INFO(c << ", threads " << n);
+        const std::size_t bytes = first.size() * sizeof(TestType);
+        CHECK(std::memcmp(first.data(), product.result.data(), bytes) == 0);
+      }
+    }
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: NaN reaches its row or column and no other", "[kernels][matmul]", float,
+                   double) {
+  for_each_isa<TestType>([] {
+    for (const std::int64_t m : {5, 90}) {
+      Product<TestType> product({1, m, 70, 400});
+      product.a.at(0, 3, 200) = std::numeric_limits<TestType>::quiet_NaN();
+      product.b.at(0, 0, 69) = std::numeric_limits<TestType>::quiet_NaN();
+      run<TestType>(product.args());
+      int wrong = 0;
+      for (std::int64_t i = 0; i < m; ++i)
+        for (std::int64_t j = 0; j < 70; ++j)
+          wrong += std::isnan(product.out(0, i, j)) != (i == 3 || j == 69);
+      CHECK(wrong == 0);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace retort
