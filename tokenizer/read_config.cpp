@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tensor/base/error.h"
+#include "tensor/base/file.h"
 #include "tensor/base/json.h"
 #include "tokenizer/read_files.h"
 
@@ -12,11 +13,42 @@ namespace {
 
 constexpr std::int64_t kMaxId = std::numeric_limits<std::int32_t>::max();
 
+// transformers writes "no limit" as 1000000000000000019884624838656, an integer that the JSON
+// reader refuses: integers of 19 digits and more become decimal fractions.
+Json parse_config(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  std::string changed;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto is_digit = [&](std::size_t k) {
+      return k < text.size() && text[k] >= '0' && text[k] <= '9';
+    };
+    if (in_string && text[i] == '\\' && i + 1 < text.size()) {
+      changed += text[i++];
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && is_digit(i)) {
+      std::size_t end = i;
+      while (is_digit(end)) ++end;
+      const char before = i > 0 ? text[i - 1] : ' ';
+      const char after = end < text.size() ? text[end] : ' ';
+      const bool integer = before != '.' && before != '+' && before != 'e' && before != 'E' &&
+                           after != '.' && after != 'e' && after != 'E';
+      changed.append(text, i, end - i);
+      if (integer && end - i >= 19) changed += ".0";
+      i = end - 1;
+      continue;
+    }
+    changed += text[i];
+  }
+  return Json::parse(changed, path.string());
+}
+
 }  // namespace
 
 void apply_tokenizer_config(const std::filesystem::path& path, TokenizerOptions& options) {
   const std::string name = path.string();
-  const Json config = Json::parse_file(path);
+  const Json config = parse_config(path);
   config.as_object(name);
   const auto what = [&](const char* key) { return name + ", " + key; };
   const auto flag = [&](const char* key, auto& target) {
@@ -47,7 +79,7 @@ void apply_tokenizer_config(const std::filesystem::path& path, TokenizerOptions&
 
 void apply_added_tokens_decoder(const std::filesystem::path& path,
                                 TokenizerDefinition& definition) {
-  const Json config = Json::parse_file(path);
+  const Json config = parse_config(path);
   const Json* decoder = config.find("added_tokens_decoder");
   if (decoder == nullptr || decoder->is_null()) return;
   const std::string where = path.string() + ", added_tokens_decoder";

@@ -193,12 +193,11 @@ std::vector<std::string> train_wordpiece(std::span<const std::string> texts,
   std::sort(sorted.begin(), sorted.end());
   std::unordered_set<char32_t> continuing;
   const auto each_letter = [&](std::string_view word, const auto& visit) {
-    bool first = true;
+    // A letter behind one that isn't in the alphabet still continues its word.
     for (const char* at = word.data(); at < word.data() + word.size();) {
+      const bool first = at == word.data();
       const char32_t letter = unicode::decode(at);
-      if (first_id.count(letter) == 0) continue;
-      visit(letter, first);
-      first = false;
+      if (first_id.count(letter) != 0) visit(letter, first);
     }
   };
   for (const auto& entry : sorted)
