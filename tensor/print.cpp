@@ -22,7 +22,7 @@ std::string number_text(double value, bool integral) {
   } else {
     std::snprintf(buffer, sizeof buffer, "%.5g", value);
     const std::string text = buffer;
-    if (text.find_first_of(".e") == std::string::npos) return text + ".";
+    if (text.find_first_of(".e") == std::string::npos) std::snprintf(buffer, sizeof buffer, "%.5g.", value);
   }
   return buffer;
 }
@@ -62,9 +62,13 @@ struct Printer {
     for_shown(dim, [&](std::int64_t i) {
       const bool innermost = dim + 1 == shape.rank();
       if (!first) {
-        if (innermost) out += ", ";
-        else out += "," + std::string(static_cast<std::size_t>(shape.rank() - dim - 1), '\n') +
-                    std::string(static_cast<std::size_t>(dim + 1), ' ');
+        out += ',';
+        if (innermost) {
+          out += ' ';
+        } else {
+          out.append(static_cast<std::size_t>(shape.rank() - dim - 1), '\n');
+          out.append(static_cast<std::size_t>(dim + 1), ' ');
+        }
       }
       first = false;
       if (i < 0) {
@@ -72,7 +76,8 @@ struct Printer {
       } else if (innermost) {
         const std::string text =
             number_text(values[static_cast<std::size_t>(offset + i * strides[dim])], integral);
-        out += std::string(width - text.size(), ' ') + text;
+        out.append(width - text.size(), ' ');
+        out += text;
       } else {
         print(out, dim + 1, offset + i * strides[dim]);
       }

@@ -36,11 +36,13 @@ Json convert(simdjson::dom::element element, const std::string& name) {
   switch (element.type()) {
     case Type::ARRAY: {
       Json::Array array;
+      array.reserve(simdjson::dom::array(element).size());
       for (const auto child : simdjson::dom::array(element)) array.push_back(convert(child, name));
       return array;
     }
     case Type::OBJECT: {
       Json::Object object;
+      object.reserve(simdjson::dom::object(element).size());
       for (const auto& [key, child] : simdjson::dom::object(element))
         object.emplace_back(std::string(key), convert(child, name));
       check_unique_keys(object, name);
@@ -54,6 +56,32 @@ Json convert(simdjson::dom::element element, const std::string& name) {
     case Type::NULL_VALUE: break;
   }
   return {};
+}
+
+// Integers beyond 64 bits, which simdjson refuses and Python writes (transformers' model_max_length is
+// int(1e30)), become doubles: ".0" is put behind each.
+std::string with_large_integers_as_doubles(std::string_view text) {
+  constexpr std::size_t kSafeDigits = 18;
+  std::string out;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    const auto is_digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+    if (in_string || !is_digit(i)) {
+      if (in_string && c == '\\' && i + 1 < text.size()) out += text[i++];
+      else if (c == '"') in_string = !in_string;
+      out += text[i++];
+      continue;
+    }
+    const std::size_t begin = i;
+    while (is_digit(i)) ++i;
+    out.append(text.substr(begin, i - begin));
+    const bool integer = i == text.size() || (text[i] != '.' && text[i] != 'e' && text[i] != 'E');
+    const bool whole = begin == 0 || (text[begin - 1] != '.' && text[begin - 1] != '+' &&
+                                      text[begin - 1] != 'e' && text[begin - 1] != 'E');
+    if (integer && whole && i - begin > kSafeDigits) out += ".0";
+  }
+  return out;
 }
 
 std::int64_t line_of(std::string_view text, std::size_t offset) {
@@ -132,7 +160,12 @@ Json Json::parse(std::string_view text, const std::string& name) {
   check(parser.allocate(std::max<std::size_t>(text.size(), 64), kMaxDepth) == simdjson::SUCCESS,
         name, ": is too large to parse (", text.size(), " bytes)");
   simdjson::dom::element root;
-  const auto error = parser.parse(text.data(), text.size()).get(root);
+  auto error = parser.parse(text.data(), text.size()).get(root);
+  std::string rewritten;
+  if (error == simdjson::NUMBER_ERROR) {
+    rewritten = with_large_integers_as_doubles(text);
+    error = parser.parse(rewritten).get(root);
+  }
   if (error == simdjson::UTF8_ERROR) fail(name, ": is not valid UTF-8");
   if (error) {
     // simdjson's DOM doesn't say where; the line of the last complete value is a useful hint only for

@@ -1,0 +1,54 @@
+#include "tools/arguments.h"
+
+#include <cstdio>
+
+#include "tensor/base/error.h"
+#include "tensor/base/parallel.h"
+
+namespace retort::tools {
+
+void add_threads(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Threads (0: as many as this process may use)")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1024));
+}
+
+void apply_threads(int threads) { set_thread_count(threads > 0 ? threads : available_threads()); }
+
+void TableFlags::add(CLI::App& command) {
+  command.add_option("--format", format, "tsv, tsv-quoted, csv or jsonl; auto: by the extension")
+      ->capture_default_str();
+  command.add_option("--text-column", text_column, "Column of the text (default: by the header)");
+  command.add_option("--pair-column", pair_column, "Column of the second text (default: by the header)");
+  command.add_option("--label-column", label_column, "Column of the label (default: by the header)");
+  command.add_option("--limit", limit, "Use the first N rows only");
+  command.add_option("--rows", rows, "Use the rows A:B only, counted from 0, B not included");
+}
+
+TableOptions TableFlags::options(bool label_required) const {
+  TableOptions options;
+  options.format = parse_table_format(format);
+  options.text_column = text_column;
+  options.pair_column = pair_column;
+  options.label_column = label_column;
+  options.label_required = label_required;
+  options.limit = limit;
+  if (!rows.empty()) {
+    const RowRange range = parse_row_range(rows);
+    options.first_row = range.first;
+    options.last_row = range.last;
+  }
+  return options;
+}
+
+void warn(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) std::fprintf(stderr, "%s\n", warning.c_str());
+}
+
+void print(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+                       std::fflush(stdout) == 0;
+  check(written, "stdout: can't be written");
+}
+
+}  // namespace retort::tools

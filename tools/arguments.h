@@ -1,0 +1,31 @@
+// Flags that several commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "distill/data/table.h"
+
+namespace retort::tools {
+
+/// --threads N. `threads` must outlive the application; apply_threads() uses it.
+void add_threads(CLI::App& command, int& threads);
+void apply_threads(int threads);
+
+/// How a table is read: --format, --text-column, --pair-column, --label-column, --limit, --rows.
+struct TableFlags {
+  std::string format = "auto", text_column, pair_column, label_column, rows;
+  std::int64_t limit = -1;
+
+  void add(CLI::App& command);
+  TableOptions options(bool label_required) const;
+};
+
+/// Every warning as a line on stderr.
+void warn(const std::vector<std::string>& warnings);
+
+/// Writes to stdout and checks that it arrived.
+void print(const std::string& text);
+
+}  // namespace retort::tools

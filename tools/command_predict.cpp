@@ -1,0 +1,224 @@
+// retort predict, retort eval and retort outputs: a model over texts.
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <numeric>
+#include <optional>
+
+#include "distill/evaluate.h"
+#include "nn/weights/load.h"
+#include "nn/weights/safetensors.h"
+#include "tensor/base/error.h"
+#include "tensor/base/file.h"
+#include "tools/arguments.h"
+#include "tools/commands.h"
+#include "tools/signals.h"
+
+namespace retort::tools {
+namespace {
+
+constexpr int kLogitDigits = 9;  // reads back as the same f32
+
+// A model ready to run, with what it was loaded from.
+struct Loaded {
+  ModelDirectory directory;
+  std::unique_ptr<Model> model;
+  int max_length;
+
+  static Loaded open(const std::string& path, int wanted_length, bool needs_head) {
+    ModelDirectory directory = ModelDirectory::open(path);
+    LoadedModel loaded = load_model(directory.path, directory.config, {.frozen = true});
+    for (const std::string& name : loaded.report.fresh)
+      check(!needs_head || !name.starts_with("classifier."), path,
+            ": has no trained classification head (", name, " is missing); run retort train on it first");
+    const int length = directory.max_length(wanted_length);
+    return {std::move(directory), std::move(loaded.model), length};
+  }
+};
+
+struct Predict {
+  std::string model, text, pair, input, output;
+  bool has_text = false, has_pair = false;
+  int max_length = 0, threads = 0;
+  std::int64_t batch_size = 32;
+  TableFlags table;
+
+  int run() const {
+    apply_threads(threads);
+    check(has_text != !input.empty(), "predict: expected either --text or --input, found ",
+          has_text ? "both" : "neither");
+    const Loaded loaded = Loaded::open(model, max_length, true);
+    Table rows;
+    if (has_text) {
+      Row row;
+      row.text = text;
+      if (has_pair) row.pair = pair;
+      rows.rows.push_back(row);
+    } else {
+      rows = read_table(input, table.options(false));
+      warn(rows.warnings);
+    }
+    const Examples examples = encode_examples(rows, loaded.directory.tokenizer, nullptr,
+                                              loaded.max_length, loaded.directory.facts.pair_style);
+    if (examples.truncated > 0)
+      std::fprintf(stderr, "%lld of %lld texts were truncated to %d tokens\n",
+                   static_cast<long long>(examples.truncated), static_cast<long long>(examples.count()),
+                   loaded.max_length);
+    const std::vector<float> logits =
+        predict_logits(*loaded.model, examples, batch_size, [](std::int64_t done) {
+          check(!interrupted(), "predict: interrupted after ", done, " rows; nothing was written");
+        });
+    const std::vector<std::string>& labels = loaded.directory.config.labels;
+    const auto classes = static_cast<std::int64_t>(labels.size());
+    std::string lines;
+    for (std::int64_t row = 0; row < examples.count(); ++row) {
+      const float* values = logits.data() + row * classes;
+      Json json, probabilities = Json::Array{}, raw = Json::Array{};
+      for (const double probability : softmax_row(values, classes)) probabilities.push_back(probability);
+      for (std::int64_t i = 0; i < classes; ++i) raw.push_back(static_cast<double>(values[i]));
+      json["label"] = labels[static_cast<std::size_t>(predicted_label(values, classes))];
+      json["probabilities"] = probabilities;
+      json["logits"] = raw;
+      lines += json.dump(0, kLogitDigits) + "\n";
+    }
+    if (output.empty()) print(lines);
+    else replace_file(output, lines);
+    return 0;
+  }
+};
+
+struct Eval {
+  std::string model, data;
+  bool json = false;
+  int max_length = 0, threads = 0;
+  std::int64_t batch_size = 32;
+  TableFlags table;
+
+  int run() const {
+    apply_threads(threads);
+    const Loaded loaded = Loaded::open(model, max_length, true);
+    const Table rows = read_table(data, table.options(true));
+    warn(rows.warnings);
+    const LabelMap labels(loaded.directory.config.labels);
+    std::vector<std::string> warnings;
+    const Examples examples = encode_examples(rows, loaded.directory.tokenizer, &labels, loaded.max_length,
+                                              loaded.directory.facts.pair_style, &warnings);
+    warn(warnings);
+    if (examples.truncated > 0)
+      std::fprintf(stderr, "%lld of %lld examples were truncated to %d tokens\n",
+                   static_cast<long long>(examples.truncated), static_cast<long long>(examples.count()),
+                   loaded.max_length);
+    const auto logits = predict_logits(*loaded.model, examples, batch_size, [](std::int64_t done) {
+      check(!interrupted(), "eval: interrupted after ", done, " examples");
+    });
+    const ClassificationMetrics metrics = score(logits, examples, labels.size());
+    if (json) {
+      Json result;
+      result["examples"] = metrics.examples();
+      result["accuracy"] = metrics.accuracy();
+      result["f1"] = metrics.f1();
+      result["loss"] = metrics.loss();
+      print(result.dump() + "\n");
+    } else {
+      char text[160];
+      std::snprintf(text, sizeof text, "examples %lld\naccuracy %.4f\nf1       %.4f\nloss     %.4f\n",
+                    static_cast<long long>(metrics.examples()), metrics.accuracy(), metrics.f1(), metrics.loss());
+      print(text);
+    }
+    return 0;
+  }
+};
+
+struct Outputs {
+  std::string model, text, pair, out, want = "logits,hidden";
+  bool has_text = false, has_pair = false;
+  std::vector<std::int32_t> ids, types;
+  int threads = 0;
+
+  int run() const {
+    apply_threads(threads);
+    check(has_text != !ids.empty(), "outputs: expected either --text or --ids, found ", has_text ? "both" : "neither");
+    Want wanted;
+    wanted.logits = false;
+    bool hidden = false;
+    for (const std::string& part : CLI::detail::split(want, ',')) {
+      if (part == "logits") wanted.logits = true;
+      else if (part == "hidden") hidden = true;
+      else fail("--want: expected logits or hidden, found '", part, "'");
+    }
+    const Loaded loaded = Loaded::open(model, 0, wanted.logits);
+    if (hidden)
+      for (int layer = 0; layer <= loaded.directory.config.layers; ++layer) wanted.hidden.insert(layer);
+    TokenSequence sequence{ids, types};
+    if (has_text)
+      sequence = encode_text(loaded.directory.tokenizer, text,
+                             has_pair ? std::optional<std::string_view>(pair) : std::nullopt,
+                             loaded.max_length, loaded.directory.facts.pair_style);
+    const TokenSequence* only = &sequence;
+    const NoGrad off;
+    const Output output = loaded.model->forward(make_batch({&only, 1}, loaded.model->limits()), wanted, {});
+    std::vector<TensorToWrite> tensors;
+    const auto add = [&](const std::string& name, const Tensor& value) {
+      tensors.push_back({name, value.dtype(), {value.shape().begin(), value.shape().end()}, value.raw()});
+    };
+    const Tensor logits = wanted.logits ? output.logits.value().reshape({-1}) : Tensor();
+    if (wanted.logits) add("logits", logits);
+    for (const auto& [layer, value] : output.hidden) add("hidden." + std::to_string(layer), value.value());
+    write_safetensors(out, tensors);
+    return 0;
+  }
+};
+
+}  // namespace
+
+void add_predict(CLI::App& app, Action& action) {
+  static Predict predict;
+  CLI::App* command = app.add_subcommand("predict", "Label texts: one JSON object per row");
+  command->add_option("--model", predict.model, "Model directory")->required();
+  CLI::Option* text = command->add_option("--text", predict.text, "One text");
+  CLI::Option* pair = command->add_option("--pair", predict.pair, "Its second text")->needs(text);
+  command->add_option("--input", predict.input, "A table; its label column is optional");
+  command->add_option("--output", predict.output, "File for the JSON lines (default: stdout)");
+  command->add_option("--max-length", predict.max_length, "Tokens per example (default: as it was trained)");
+  command->add_option("--batch-size", predict.batch_size, "Examples at a time")->capture_default_str()->check(CLI::Range(1, 1 << 20));
+  predict.table.add(*command);
+  add_threads(*command, predict.threads);
+  command->callback([&action, text, pair] {
+    predict.has_text = text->count() > 0;
+    predict.has_pair = pair->count() > 0;
+    action = [] { return predict.run(); };
+  });
+}
+
+void add_eval(CLI::App& app, Action& action) {
+  static Eval eval;
+  CLI::App* command = app.add_subcommand("eval", "Accuracy, F1 and loss on a labelled table");
+  command->add_option("--model", eval.model, "Model directory")->required();
+  command->add_option("--data", eval.data, "Labelled table")->required();
+  command->add_flag("--json", eval.json, "Print one JSON object");
+  command->add_option("--max-length", eval.max_length, "Tokens per example (default: as it was trained)");
+  command->add_option("--batch-size", eval.batch_size, "Examples at a time")->capture_default_str()->check(CLI::Range(1, 1 << 20));
+  eval.table.add(*command);
+  add_threads(*command, eval.threads);
+  command->callback([&action] { action = [] { return eval.run(); }; });
+}
+
+void add_outputs(CLI::App& app, Action& action) {
+  static Outputs outputs;
+  CLI::App* command = app.add_subcommand("outputs", "Write a model's inner tensors for one text");
+  command->add_option("--model", outputs.model, "Model directory")->required();
+  CLI::Option* text = command->add_option("--text", outputs.text, "The text");
+  CLI::Option* pair = command->add_option("--pair", outputs.pair, "Its second text")->needs(text);
+  command->add_option("--ids", outputs.ids, "Token ids instead of a text")->delimiter(',');
+  command->add_option("--types", outputs.types, "Their token types")->delimiter(',');
+  command->add_option("--want", outputs.want, "logits, hidden")->capture_default_str();
+  command->add_option("--out", outputs.out, "safetensors file: logits, hidden.0 (embeddings) to hidden.N")->required();
+  add_threads(*command, outputs.threads);
+  command->callback([&action, text, pair] {
+    outputs.has_text = text->count() > 0;
+    outputs.has_pair = pair->count() > 0;
+    action = [] { return outputs.run(); };
+  });
+}
+
+}  // namespace retort::tools
