@@ -50,7 +50,6 @@ AddedTokens::AddedTokens(std::vector<Pattern> patterns) : patterns_(std::move(pa
   for (const Pattern& pattern : patterns_) {
     check(pattern.text.size() <= kMaxPatternBytes, "the added token with id ", pattern.token.id,
           " has ", pattern.text.size(), " bytes; at most ", kMaxPatternBytes, " are supported");
-    if (pattern.text.empty()) continue;  // nothing to find: normalisation removed all of it
     entries.emplace_back(pattern.text, static_cast<std::int32_t>(&pattern - patterns_.data()));
     starts_[static_cast<unsigned char>(pattern.text[0])] = true;
   }

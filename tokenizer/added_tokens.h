@@ -18,7 +18,7 @@ namespace retort {
 class AddedTokens {
  public:
   struct Pattern {
-    std::string text;  // what is searched for: the content, or its normalised form
+    std::string text;  // what is searched for, not empty: the content, or its normalised form
     AddedToken token;
   };
 

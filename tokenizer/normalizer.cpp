@@ -16,6 +16,8 @@ class MarkRun {
  public:
   void add(int combining_class, char32_t c) { marks_.emplace_back(combining_class, c); }
 
+  bool empty() const { return marks_.empty(); }
+
   template <class Sink>
   void flush(Sink&& sink) {
     if (marks_.empty()) return;
@@ -69,10 +71,23 @@ void BertNormalizer::append(std::string_view text, std::string& out) const {
   const char* const end = at + text.size();
   while (at < end) {
     if (static_cast<unsigned char>(*at) < 128) {
-      const char result = ascii_[static_cast<unsigned char>(*at++)];
-      if (clean_text_ && result == kDropped) continue;
-      run.flush(put);
-      out += result;
+      if (!run.empty()) {
+        const char result = ascii_[static_cast<unsigned char>(*at++)];
+        if (clean_text_ && result == kDropped) continue;
+        run.flush(put);
+        out += result;
+        continue;
+      }
+      const char* stop = at;
+      while (stop < end && static_cast<unsigned char>(*stop) < 128) ++stop;
+      const std::size_t before = out.size();
+      out.resize(before + static_cast<std::size_t>(stop - at));
+      char* to = out.data() + before;
+      for (; at < stop; ++at) {
+        *to = ascii_[static_cast<unsigned char>(*at)];
+        to += clean_text_ && *to == kDropped ? 0 : 1;
+      }
+      out.resize(static_cast<std::size_t>(to - out.data()));
       continue;
     }
     char32_t c = decode(at);

@@ -16,7 +16,11 @@ void split_words_bert(std::string_view text, Word&& word) {
   std::size_t characters = 0;       // in it
   for (const char* at = start; at < end;) {
     const char* const before = at;
-    const int flags = unicode::properties(unicode::decode(at)).flags;
+    // ASCII is the tables' first block, without decoding.
+    const auto byte = static_cast<unsigned char>(*at);
+    const int flags = byte < 128 ? unicode::kRecords[unicode::kRecordOf[byte]].flags
+                                 : unicode::properties(unicode::decode(at)).flags;
+    if (byte < 128) ++at;
     if ((flags & (unicode::kWhitespace | unicode::kPunctuation)) == 0) {
       ++characters;
       continue;

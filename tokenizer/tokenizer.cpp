@@ -36,18 +36,22 @@ std::vector<std::string> all_tokens(const TokenizerDefinition& definition,
   return tokens;
 }
 
+// Special tokens come first: where two have one normal form, the first counts.
 std::vector<AddedTokens::Pattern> patterns(const std::vector<AddedToken>& added, bool normalized,
                                            const BertNormalizer& normalizer) {
   std::vector<AddedTokens::Pattern> result;
-  for (const AddedToken& token : added) {
-    if (token.normalized != normalized) continue;
-    AddedTokens::Pattern pattern{token.content, token};
-    if (normalized) {
-      pattern.text.clear();
-      normalizer.append(token.content, pattern.text);
+  for (const bool special : {true, false})
+    for (const AddedToken& token : added) {
+      if (token.normalized != normalized || token.special != special) continue;
+      AddedTokens::Pattern pattern{token.content, token};
+      if (normalized) {
+        pattern.text.clear();
+        normalizer.append(token.content, pattern.text);
+        check(!pattern.text.empty(), "the added token with id ", token.id,
+              " is empty once it is normalised, so it can't be found in a text");
+      }
+      result.push_back(std::move(pattern));
     }
-    result.push_back(std::move(pattern));
-  }
   return result;
 }
 

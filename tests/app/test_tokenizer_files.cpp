@@ -231,6 +231,7 @@ TEST_CASE("tokenizer.json: what is refused, by name", "[tokenizer]") {
   added(R"({"id":7})", "has no content");
   added(R"({"id":7,"content":"x"},{"id":8,"content":"x"})", "\"x\": is listed twice");
   added(R"({"id":7,"content":")" + std::string(2000, 'x') + "\"}", "2000 bytes; at most 1024");
+  added(R"({"id":7,"content":"\u0301","normalized":true})", "id 7 is empty once it is normalised");
   added("7", "added_tokens");
 
   const auto processor = [&](const std::string& from, const std::string& to,
