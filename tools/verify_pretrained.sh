@@ -4,7 +4,7 @@
 #   tools/verify_pretrained.sh DIR [RETORT_BINARY] [options of verify_pretrained.py]
 #
 # $PYTHON: a Python that has the packages of tests/golden/requirements.txt. Without it a virtual
-# environment with these versions is made in build/verify-python (once; about 1 GB).
+# environment with these versions is made in build/verify-python (once; 1 GB from PyTorch's CPU index, several without it).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -330,10 +330,9 @@ TEST_CASE("safetensors: a million tensors") {
   REQUIRE(file.entries().size() == kCount);
   CHECK(file.find("t999999")->bytes.data() == file.find("t0")->bytes.data() + 999'999);
 
-  // Reversed in the file and all at one place: neither sorting nor the search for overlaps
-  // degrades.
+  // All at one place: neither sorting nor the search for overlaps degrades.
   std::string same = "{";
-  for (std::size_t i = 0; i < kCount; ++i)
+  for (std::size_t i = 0; i < kCount / 4; ++i)
     same += (i ? ",\"t" : "\"t") + std::to_string(i) +
             R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
   CHECK(message_of(file_with(same + "}", 0)) == "no error");
