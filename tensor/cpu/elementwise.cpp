@@ -83,8 +83,55 @@ RETORT_INLINE const T* expand(T (&lanes)[Vec<T>::kWidth], const T* x, std::int64
   return lanes;
 }
 
+// ---- Transposed x: square tiles, so that every cache line of x is read once ----
+
+constexpr std::int64_t kTile = 32;
+
+RETORT_INLINE bool is_transposed(const Plan<2>& plan) {
+  const int last = plan.rank - 1;
+  return plan.rank >= 2 && plan.stride[0][last] != 1 && plan.stride[0][last - 1] == 1 &&
+         plan.size[last - 1] >= kTile / 4 && plan.size[last] >= kTile / 4;
+}
+
+template <class T>
+void unary_transposed(const UnaryArgs& args) {
+  const int last = args.plan.rank - 1;
+  const std::int64_t rows = args.plan.size[last - 1];
+  const std::int64_t columns = args.plan.size[last];
+  const std::int64_t x_stride = args.plan.stride[0][last];
+  const std::int64_t y_row = args.plan.stride[1][last - 1];
+  const std::int64_t y_stride = args.plan.stride[1][last];
+  const std::int64_t across = (columns + kTile - 1) / kTile;
+  const std::int64_t tiles = across * ((rows + kTile - 1) / kTile);  // per matrix
+  const std::int64_t matrices = count(args.plan, last - 1);
+  parallel_ranges(
+      matrices * tiles, kGrain / (kTile * kTile), [&](std::int64_t first, std::int64_t stop, int) {
+        functors::visit(args.op, [&](auto op) {
+          for (std::int64_t tile = first; tile < stop; ++tile) {
+            const std::int64_t row = tile % tiles / across * kTile;
+            const std::int64_t column = tile % tiles % across * kTile;
+            const std::int64_t height = smaller(kTile, rows - row);
+            const std::int64_t width = smaller(kTile, columns - column);
+            const Walk<2> walk(args.plan, last - 1, tile / tiles);
+            const T* x = static_cast<const T*>(args.x) + walk.offset[0] + row + column * x_stride;
+            T* y = static_cast<T*>(args.y) + walk.offset[1] + row * y_row + column * y_stride;
+            T buffer[kTile][kTile];
+            for (std::int64_t j = 0; j < width; ++j)
+              for (std::int64_t i = 0; i < height; ++i) buffer[i][j] = x[i + j * x_stride];
+            for (std::int64_t i = 0; i < height; ++i) {
+              sweep<T>(width, [&](std::int64_t j, auto lanes) {
+                store(buffer[i] + j, op(load(buffer[i] + j, lanes)), lanes);
+              });
+              scatter(y + i * y_row, y_stride, buffer[i], width);
+            }
+          }
+        });
+      });
+}
+
 template <class T>
 void unary(const Launch&, const UnaryArgs& args) {
+  if (is_transposed(args.plan)) return unary_transposed<T>(args);
   const T* x = static_cast<const T*>(args.x);
   T* y = static_cast<T*>(args.y);
   const Inner<2> inner(args.plan);

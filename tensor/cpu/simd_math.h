@@ -1,8 +1,8 @@
 // exp, log, tanh and erf for Vec<float>, the same polynomials for every width, so that all
 // instruction sets agree; Vec<double> takes them from libm.
 //
-// Correct at ±∞, NaN, zeros and denormal numbers. Errors measured over all floats (in units of the
-// last place): exp 1, log 1, erf 1, tanh 2.
+// Correct at ±∞, NaN, zeros and denormal numbers. Errors in units of the last place, measured over two
+// million numbers and checked by a test: exp 1, log 0.8, erf 1, tanh 1.3.
 #pragma once
 
 #include "tensor/cpu/simd.h"

@@ -1,0 +1,134 @@
+// Layer normalisation (Ba, Kiros & Hinton 2016) and its derivative. Mean and variance take two
+// passes over a row, so that a large mean costs no digits.
+#include "tensor/cpu/export.h"
+#include "tensor/cpu/loops.h"
+
+namespace retort::isa::RETORT_ISA {
+namespace {
+
+template <class T>
+void layer_norm(const Launch&, const LayerNormArgs& args) {
+  using V = Vec<T>;
+  const std::int64_t n = args.columns;
+  const T* weight = static_cast<const T*>(args.weight);
+  const T* bias = static_cast<const T*>(args.bias);
+  for_rows(args.rows, 2 * n, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const T* x = static_cast<const T*>(args.x) + row * n;
+      T* y = static_cast<T*>(args.y) + row * n;
+      const double count = static_cast<double>(n);
+      const double total =
+          sum<T>(n, [&](std::int64_t i, auto lanes) { return load(x + i, lanes); });
+      const T mean = static_cast<T>(total / count);
+      const V center = broadcast<V>(mean);
+      const double squares = sum<T>(n, [&](std::int64_t i, auto lanes) {
+        const V d = load(x + i, lanes) - center;
+        return d * d;
+      });
+      const T rstd = static_cast<T>(1 / std::sqrt(squares / count + args.epsilon));
+      const V factor = broadcast<V>(rstd);
+      sweep<T>(n, [&](std::int64_t i, auto lanes) {
+        const V normal = (load(x + i, lanes) - center) * factor;
+        store(y + i, fma(normal, load(weight + i, lanes), load(bias + i, lanes)), lanes);
+      });
+      static_cast<T*>(args.mean)[row] = mean;
+      static_cast<T*>(args.rstd)[row] = rstd;
+    }
+  });
+}
+
+// dweight and dbias: each chunk of rows adds into its own pair of rows in the workspace, and these
+// are added in order.
+std::int64_t rows_per_chunk(std::int64_t rows) {
+  return larger(64, (rows + kMaxChunks - 1) / kMaxChunks);
+}
+
+template <class T>
+std::int64_t layer_norm_backward_workspace(const LayerNormBackwardArgs& args, int) {
+  if (!args.dweight && !args.dbias) return 0;
+  const std::int64_t size = rows_per_chunk(args.rows);
+  return (args.rows + size - 1) / size * 2 * args.columns * static_cast<std::int64_t>(sizeof(T));
+}
+
+// dx = rstd · (g − mean(g) − x̂ · mean(g·x̂)) with g = dy · weight.
+template <class T>
+RETORT_INLINE void input_gradient(const T* dy, const T* x, const T* weight, T mean, T rstd, T* dx,
+                                  std::int64_t n) {
+  using V = Vec<T>;
+  const V center = broadcast<V>(mean);
+  const V factor = broadcast<V>(rstd);
+  double totals[2];
+  sums<T, 2>(n, totals, [&](std::int64_t i, auto lanes, V* terms) {
+    terms[0] = load(dy + i, lanes) * load(weight + i, lanes);
+    terms[1] = terms[0] * ((load(x + i, lanes) - center) * factor);
+  });
+  const V mean_g = broadcast<V>(static_cast<T>(totals[0] / static_cast<double>(n)));
+  const V mean_gx = broadcast<V>(static_cast<T>(totals[1] / static_cast<double>(n)));
+  sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    const V normal = (load(x + i, lanes) - center) * factor;
+    const V g = load(dy + i, lanes) * load(weight + i, lanes);
+    store(dx + i, factor * (g - mean_g - normal * mean_gx), lanes);
+  });
+}
+
+// dweight += dy · x̂, dbias += dy.
+template <class T>
+RETORT_INLINE void parameter_gradients(const T* dy, const T* x, T mean, T rstd, T* dweight,
+                                       T* dbias, std::int64_t n) {
+  using V = Vec<T>;
+  const V center = broadcast<V>(mean);
+  const V factor = broadcast<V>(rstd);
+  sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    const V d = load(dy + i, lanes);
+    const V normal = (load(x + i, lanes) - center) * factor;
+    store(dweight + i, fma(d, normal, load(dweight + i, lanes)), lanes);
+    store(dbias + i, load(dbias + i, lanes) + d, lanes);
+  });
+}
+
+template <class T>
+void layer_norm_backward(const Launch& launch, const LayerNormBackwardArgs& args) {
+  const std::int64_t n = args.columns;
+  const bool parameters = args.dweight || args.dbias;
+  const T* weight = static_cast<const T*>(args.weight);
+  const T* mean = static_cast<const T*>(args.mean);
+  const T* rstd = static_cast<const T*>(args.rstd);
+  T* partial = static_cast<T*>(launch.workspace);  // [chunks, 2, columns]
+  const Vec<T> zero = broadcast<Vec<T>>(T(0));
+  const std::int64_t size = rows_per_chunk(args.rows);
+  parallel_ranges(args.rows, size, [&](std::int64_t begin, std::int64_t end, int) {
+    T* dweight = parameters ? partial + begin / size * 2 * n : nullptr;
+    if (parameters)
+      sweep<T>(2 * n, [&](std::int64_t i, auto lanes) { store(dweight + i, zero, lanes); });
+    for (std::int64_t row = begin; row < end; ++row) {
+      const T* dy = static_cast<const T*>(args.dy) + row * n;
+      const T* x = static_cast<const T*>(args.x) + row * n;
+      if (parameters) parameter_gradients(dy, x, mean[row], rstd[row], dweight, dweight + n, n);
+      if (args.dx)
+        input_gradient(dy, x, weight, mean[row], rstd[row], static_cast<T*>(args.dx) + row * n, n);
+    }
+  });
+  if (!parameters) return;
+  const std::int64_t chunks = (args.rows + size - 1) / size;
+  for (int which = 0; which < 2; ++which) {
+    T* to = static_cast<T*>(which == 0 ? args.dweight : args.dbias);
+    if (!to) continue;
+    parallel_ranges(
+        n, larger(256, kGrain / larger(1, chunks)), [&](std::int64_t begin, std::int64_t end, int) {
+          sweep<T>(end - begin, [&](std::int64_t i, auto lanes) {
+            Vec<T> total = zero;
+            for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
+              total = total + load(partial + (2 * chunk + which) * n + begin + i, lanes);
+            store(to + begin + i, total, lanes);
+          });
+        });
+  }
+}
+
+}  // namespace
+
+RETORT_EXPORT(layer_norm, LayerNormArgs)
+RETORT_EXPORT(layer_norm_backward, LayerNormBackwardArgs)
+RETORT_EXPORT_WORKSPACE(layer_norm_backward, LayerNormBackwardArgs)
+
+}  // namespace retort::isa::RETORT_ISA
