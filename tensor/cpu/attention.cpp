@@ -8,7 +8,8 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-/// s[j] = softmax(scale · s)[j]; gives the maximum and the sum of exponentials.
+/// s[j] = softmax(scale · s)[j]; gives the maximum and the sum of exponentials. The maximum passes
+/// over NaN: exp brings it back, and the sum carries it to the whole row.
 template <class T>
 RETORT_INLINE void softmax_row(T* s, std::int64_t n, T scale, T& maximum, T& total) {
   using V = Vec<T>;
@@ -18,9 +19,10 @@ RETORT_INLINE void softmax_row(T* s, std::int64_t n, T scale, T& maximum, T& tot
   sweep<T>(n, [&](std::int64_t j, auto lanes) {
     const V x = load(s + j, lanes) * factor;
     store(s + j, x, lanes);
-    best = max(best, only(x, lowest, lanes));
+    const V candidate = only(x, lowest, lanes);
+    best = select(less(best, candidate), candidate, best);
   });
-  maximum = horizontal_max(best);
+  maximum = fold(best, [](T a, T b) { return a < b ? b : a; });
   const V highest = broadcast<V>(maximum);
   total = static_cast<T>(sum<T>(n, [&](std::int64_t j, auto lanes) {
     const V x = exp(load(s + j, lanes) - highest);
@@ -61,7 +63,8 @@ void attend(const AttentionArgs& g, std::int64_t sequence, std::int64_t head, st
   sweep<T>(rows, [&](std::int64_t i, auto lanes) {
     store(lse + i, load(maximum + i, lanes) + log(load(total + i, lanes)), lanes);
   });
-  multiply_in_place(p, stride, 1, rows, v, g.v_row, g.head_dim, keys, out, g.out_row, false);
+  multiply_by_columns(p, stride, 1, rows, v, g.v_row, g.head_dim, keys, out, g.out_row, false,
+                      panel);
 }
 
 /// Scratch elements of one worker: a packed panel and the scores.

@@ -88,10 +88,12 @@ void differentiate(const AttentionBackwardArgs& args, std::int64_t sequence, std
       differentiate_row(g, s + i * stride, dp + i * stride, keys, lse[i], static_cast<T>(dot),
                         dropout_row(g, row + i, head));
     }
-    multiply_in_place(dp, stride, 1, rows, k, g.k_row, width, keys, dq + row * g.q_row, g.q_row,
-                      false);
-    multiply_in_place(s, 1, stride, keys, dout, args.dout_row, width, rows, dv, g.v_row, begin > 0);
-    multiply_in_place(dp, 1, stride, keys, q, g.q_row, width, rows, dk, g.k_row, begin > 0);
+    multiply_by_columns(dp, stride, 1, rows, k, g.k_row, width, keys, dq + row * g.q_row, g.q_row,
+                        false, panel);
+    multiply_by_columns(s, 1, stride, keys, dout, args.dout_row, width, rows, dv, g.v_row,
+                        begin > 0, panel);
+    multiply_by_columns(dp, 1, stride, keys, q, g.q_row, width, rows, dk, g.k_row, begin > 0,
+                        panel);
   }
 }
 

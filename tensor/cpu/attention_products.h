@@ -1,5 +1,5 @@
-// The products of attention's forward pass and derivative: small, ragged, in the caches, read in
-// place. Sums run over ascending p (see matmul_tile.h), so no bit depends on how rows are grouped.
+// The products of attention's forward pass and derivative: small, ragged, in the caches. Sums run
+// over ascending p (see matmul_tile.h), so no bit depends on how rows are grouped.
 #pragma once
 
 #include "tensor/cpu/loops.h"
@@ -27,11 +27,11 @@ std::int64_t score_stride(std::int64_t keys) {
   return (ceil_div(keys, kUnit) | 1) * kUnit;
 }
 
-/// Elements of one packed panel of keys or values, in whole cache lines.
+/// Elements of one packed panel, in whole cache lines.
 template <class T>
 std::int64_t panel_elements(std::int64_t head_dim) {
   constexpr std::int64_t kUnit = 64 / sizeof(T);
-  return ceil_div(head_dim * TileShape<T>::kColumns, kUnit) * kUnit;
+  return ceil_div(larger(head_dim, TileShape<T>::kDepth) * TileShape<T>::kColumns, kUnit) * kUnit;
 }
 
 /// c[i, j] = Σ_p a[i, p] · b[j, p] for m × n rows of length k; `panel` holds panel_elements(k).
@@ -56,29 +56,34 @@ void multiply_by_rows(const T* a, std::int64_t a_row, std::int64_t m, const T* b
   }
 }
 
-/// c[i, j] (+)= Σ_p a[i, p] · b[p, j], all in place: a(i, p) at a_row·i + a_col·p. m × n, depth k.
+/// c[i, j] (+)= Σ_p a[i, p] · b[p, j] for an m × n result and depth k: a(i, p) at a_row·i +
+/// a_col·p, read in place; b is packed, since rows of all heads lie a large power of two or so
+/// apart, where they would push each other out of the cache. `panel` as above.
 template <class T>
-void multiply_in_place(const T* a, std::int64_t a_row, std::int64_t a_col, std::int64_t m,
-                       const T* b, std::int64_t b_row, std::int64_t n, std::int64_t k, T* c,
-                       std::int64_t c_row, bool accumulate) {
+void multiply_by_columns(const T* a, std::int64_t a_row, std::int64_t a_col, std::int64_t m,
+                         const T* b, std::int64_t b_row, std::int64_t n, std::int64_t k, T* c,
+                         std::int64_t c_row, bool accumulate, T* panel) {
   using Shape = TileShape<T>;
   constexpr int W = Vec<T>::kWidth;
   TileArgs<T> t{};
-  t.a = a;
   t.a_row = a_row;
   t.a_col = a_col;
-  t.b_row = b_row;
-  t.k = k;
+  t.b = panel;
+  t.b_row = Shape::kColumns;
   t.c_row = c_row;
-  t.load_c = accumulate;
   // Panels of equal width: 4 vectors are two by two, not three and one.
   const std::int64_t vectors = ceil_div(n, W);
   const std::int64_t step = ceil_div(vectors, ceil_div(vectors, Shape::kVectors)) * W;
-  for (std::int64_t j = 0; j < n; j += step) {
-    t.b = b + j;
-    t.c = c + j;
-    multiply_panel<T, false, false>(t, m, smaller(step, n - j), 0);
-  }
+  for (std::int64_t j = 0; j < n; j += step)
+    for (std::int64_t p = 0; p < k; p += Shape::kDepth) {
+      const std::int64_t columns = smaller(step, n - j);
+      t.a = a + p * a_col;
+      t.k = smaller(Shape::kDepth, k - p);
+      t.c = c + j;
+      t.load_c = accumulate || p > 0;
+      pack_panel<T, Shape::kColumns>(b + p * b_row + j, 1, b_row, columns, t.k, panel);
+      multiply_panel<T, false, true>(t, m, columns, 0);
+    }
 }
 
 template <class T>

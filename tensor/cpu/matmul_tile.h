@@ -190,46 +190,53 @@ RETORT_INLINE void transpose_block(const float* x, std::int64_t row, float* y,
 
 #endif
 
-/// y[p · Panel + i] = x[i · row + p · col] for i < count <= Panel, p < k; lanes up to the next full
-/// vector are zeroed (a panel of A: not read, so left alone).
+/// y[p · Panel + i] = x[i · row + p · col] for i < count <= Panel, p < k. Lanes from `count` to the
+/// end of their vector are zeroed in a panel that is read by vectors.
 template <class T, int Panel>
 void pack_panel(const T* x, std::int64_t row, std::int64_t col, std::int64_t count, std::int64_t k,
                 T* y) {
   constexpr int W = Vec<T>::kWidth;
-  std::int64_t p = 0;
-  if (row == 1) {
-    if constexpr (Panel % W == 0) {
-      for (; p < k; ++p)
-        for (int i = 0; i < Panel; i += W)
-          store(y + p * Panel + i, load(x + p * col + i, count - i));
-    } else {
-      if (count == Panel) {
-        for (; p < k; ++p) std::memcpy(y + p * Panel, x + p * col, Panel * sizeof(T));
-      } else {
-        for (; p < k; ++p)
-          for (std::int64_t i = 0; i < count; ++i) y[p * Panel + i] = x[p * col + i];
-      }
-    }
+  constexpr bool kByVectors = Panel % W == 0;
+  const std::int64_t padded = kByVectors ? (count + W - 1) / W * W : count;
+  if (row == 1 && kByVectors) {
+    for (std::int64_t p = 0; p < k; ++p)
+      for (std::int64_t i = 0; i < padded; i += W)
+        store(y + p * Panel + i, load(x + p * col + i, count - i));
+    return;
+  }
+  if (row == 1 && count == Panel) {
+    for (std::int64_t p = 0; p < k; ++p) std::memcpy(y + p * Panel, x + p * col, Panel * sizeof(T));
     return;
   }
   std::int64_t i = 0;
 #if defined(RETORT_ISA_avx2) || defined(RETORT_ISA_avx512)
   if (col == 1) {
     constexpr int kBlock = Panel % 8 == 0 ? 8 : 4;
-    for (; i + kBlock <= count; i += kBlock) {
-      for (p = 0; p + 8 <= k; p += 8)
-        transpose_block<Panel>(x + i * row + p, row, y + p * Panel + i, Panel);
+    for (; i < count; i += kBlock) {
+      const std::int64_t rows = count - i < kBlock ? count - i : kBlock;
+      const T* from = x + i * row;
+      std::int64_t p = 0;
+      if (rows == kBlock) {
+        for (; p + 8 <= k; p += 8) transpose_block<Panel>(from + p, row, y + p * Panel + i, Panel);
+      } else {  // through a block whose missing rows are zeros
+        T block[8 * kBlock] = {};
+        for (; p + 8 <= k; p += 8) {
+          for (std::int64_t r = 0; r < rows; ++r)
+            std::memcpy(block + 8 * r, from + r * row + p, 8 * sizeof(T));
+          transpose_block<Panel>(block, 8, y + p * Panel + i, Panel);
+        }
+      }
       for (; p < k; ++p)
-        for (std::int64_t r = i; r < i + kBlock; ++r) y[p * Panel + r] = x[r * row + p];
+        for (std::int64_t r = 0; r < kBlock; ++r)
+          y[p * Panel + i + r] = r < rows ? from[r * row + p] : T(0);
     }
   }
 #endif
   for (; i < count; ++i)
-    for (p = 0; p < k; ++p) y[p * Panel + i] = x[i * row + p * col];
-  if constexpr (Panel % W == 0) {
-    for (; i < Panel; ++i)
-      for (p = 0; p < k; ++p) y[p * Panel + i] = T(0);
-  }
+    for (std::int64_t p = 0; p < k; ++p) y[p * Panel + i] = x[i * row + p * col];
+  if (kByVectors && i < padded)
+    for (std::int64_t p = 0; p < k; ++p)
+      store(y + p * Panel + i, broadcast<Vec<T>>(T(0)), padded - i);
 }
 
 }  // namespace

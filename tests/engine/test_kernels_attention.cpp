@@ -2,42 +2,16 @@
 // definition of dropout's bits, and numeric differentiation.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <memory>
-#include <string>
 #include <vector>
 
-#include "tensor/base/parallel.h"
-#include "tensor/base/philox.h"
-#include "tensor/dispatch.h"
-#include "tests/catch.h"
+#include "tests/engine/kernel_workspace.h"
 
 namespace retort {
 namespace {
 
-template <class T>
-constexpr int kDtype = sizeof(T) == 8;
-
-/// Runs f for every table that this CPU has (f64 kernels: once), and restores the one in use.
-template <class T, class F>
-void for_each_isa(F f) {
-  const std::string before = kernels().isa;
-  for (const std::string& isa :
-       sizeof(T) == 8 ? std::vector<std::string>{"generic"} : available_isas()) {
-    use_isa(isa);
-    INFO("isa " << isa << ", " << sizeof(T) * 8 << " bits");
-    f();
-  }
-  use_isa(before);
-}
-
-struct Threads {
-  explicit Threads(int n) : before(thread_count()) { set_thread_count(n); }
-  ~Threads() { set_thread_count(before); }
-  int before;
-};
+using namespace testing;
 
 struct Sequence {
   std::int64_t queries, keys;
@@ -82,22 +56,6 @@ struct Rows {
   std::int64_t rows, columns, row;
   std::vector<T> data;
 };
-
-/// Calls a kernel with a workspace that is full of NaN and guarded at its end.
-template <class Args>
-void run(Kernel<Args> kernel, WorkspaceQuery<Args> query, const Args& args) {
-  const std::int64_t bytes = query(args, thread_count());
-  REQUIRE(bytes >= 0);
-  const auto size = static_cast<std::size_t>(bytes);
-  const std::unique_ptr<unsigned char, void (*)(void*)> memory(
-      static_cast<unsigned char*>(std::aligned_alloc(64, (size + 128) / 64 * 64)), std::free);
-  std::memset(memory.get(), 0xFF, size);
-  std::memset(memory.get() + size, 0xA5, 64);
-  Launch launch;
-  launch.workspace = memory.get();
-  kernel(launch, args);
-  for (std::size_t i = 0; i < 64; ++i) REQUIRE(memory.get()[size + i] == 0xA5);
-}
 
 std::int64_t total_queries(const Case& c) {
   std::int64_t n = 0;
@@ -180,11 +138,12 @@ struct Attention {
     return g;
   }
   void forward() {
-    run(kernels().attention[kDtype<T>], kernels().attention_workspace[kDtype<T>], args());
+    run_in_workspace(kernels().attention[kHalf<T>], kernels().attention_workspace[kHalf<T>],
+                     args());
   }
   void backward() {
-    run(kernels().attention_backward[kDtype<T>], kernels().attention_backward_workspace[kDtype<T>],
-        backward_args());
+    run_in_workspace(kernels().attention_backward[kHalf<T>],
+                     kernels().attention_backward_workspace[kHalf<T>], backward_args());
   }
   /// What dropout multiplies a probability by, from the scalar definition.
   double factor(std::int64_t row, std::int64_t head, std::int64_t key) {
@@ -291,8 +250,9 @@ constexpr double kTolerance = sizeof(T) == 8 ? 1e-12 : 1e-5;
 
 TEMPLATE_TEST_CASE("attention: forward and derivative follow the formulas", "[kernels][attention]",
                    float, double) {
-  const Threads threads(2);
-  for_each_isa<TestType>([] {
+  const Restore restore;
+  set_thread_count(2);
+  for_every_isa<TestType>([] {
     for (const Case& c : cases()) {
       INFO(c);
       Attention<TestType> x(c);
@@ -340,7 +300,7 @@ TEST_CASE("attention: the derivative agrees with numeric differentiation", "[ker
 
 TEMPLATE_TEST_CASE("attention: a row's bits depend on its own sequence only",
                    "[kernels][attention]", float, double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     // The same 70 keys once with 150 queries beside two other sequences, once with the last few.
     const Case c{{{11, 90}, {150, 70}, {5, 5}}, 2, 24};
     Attention<TestType> all(c);
@@ -359,8 +319,8 @@ TEMPLATE_TEST_CASE("attention: a row's bits depend on its own sequence only",
       args.query_rows = n;
       args.max_queries = n;
       args.max_keys = 70;
-      run(kernels().attention[kDtype<TestType>], kernels().attention_workspace[kDtype<TestType>],
-          args);
+      run_in_workspace(kernels().attention[kHalf<TestType>],
+                       kernels().attention_workspace[kHalf<TestType>], args);
       int wrong = 0;
       for (std::int64_t i = 161 - n; i < 161; ++i)
         for (std::int64_t j = 0; j < some.width; ++j)
@@ -376,11 +336,11 @@ TEMPLATE_TEST_CASE("attention: a row's bits depend on its own sequence only",
 
 TEMPLATE_TEST_CASE("attention: any number of threads gives the same bits", "[kernels][attention]",
                    float, double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     const Case c{{{53, 53}, {150, 80}, {4, 60}, {1, 1}, {70, 70}}, 3, 32, 0.1};
     std::vector<std::vector<TestType>> first;
     for (const int n : {1, 2, 3, 8}) {
-      const Threads threads(n);
+      set_thread_count(n);
       Attention<TestType> x(c);
       x.forward();
       x.backward();
@@ -397,7 +357,7 @@ TEMPLATE_TEST_CASE("attention: any number of threads gives the same bits", "[ker
 
 TEMPLATE_TEST_CASE("attention: NaN stays in its sequence and head", "[kernels][attention]", float,
                    double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     Attention<TestType> x({{{20, 20}, {30, 40}}, 2, 17});
     const TestType nan = std::numeric_limits<TestType>::quiet_NaN();
     x.q.at(3, 0) = nan;                     // row 3, head 0
@@ -419,7 +379,7 @@ TEMPLATE_TEST_CASE("attention: NaN stays in its sequence and head", "[kernels][a
 }
 
 TEMPLATE_TEST_CASE("attention: large scores", "[kernels][attention]", float, double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     Attention<TestType> x({{{9, 21}}, 1, 8});
     for (std::int64_t i = 0; i < 9; ++i)
       for (std::int64_t j = 0; j < 8; ++j) x.q.at(i, j) *= TestType(10000);

@@ -1,44 +1,16 @@
 // The matmul kernel of every instruction set against its own definition: each element is one chain
 // of fused multiply-adds in ascending order of p, so results are compared bit for bit.
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <memory>
-#include <string>
 #include <vector>
 
-#include "tensor/base/parallel.h"
-#include "tensor/base/philox.h"
-#include "tensor/dispatch.h"
-#include "tests/catch.h"
+#include "tests/engine/kernel_workspace.h"
 
 namespace retort {
 namespace {
 
-constexpr unsigned char kGuard = 0xA5;
-
-template <class T>
-constexpr int kDtype = sizeof(T) == 8;
-
-/// Runs f for every table that this CPU has (f64 kernels: once), and restores the one in use.
-template <class T, class F>
-void for_each_isa(F f) {
-  const std::string before = kernels().isa;
-  for (const std::string& isa :
-       sizeof(T) == 8 ? std::vector<std::string>{"generic"} : available_isas()) {
-    use_isa(isa);
-    INFO("isa " << isa << ", " << sizeof(T) * 8 << " bits");
-    f();
-  }
-  use_isa(before);
-}
-
-struct Threads {
-  explicit Threads(int n) : before(thread_count()) { set_thread_count(n); }
-  ~Threads() { set_thread_count(before); }
-  int before;
-};
+using namespace testing;
 
 /// How a [rows, columns] operand lies in memory.
 enum class Layout { rows, columns, padded_rows, padded_columns, every_other };
@@ -86,20 +58,9 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
              << c.accumulate << ", bias " << c.bias;
 }
 
-/// Calls the kernel with a workspace that is full of NaN and guarded at its end.
 template <class T>
 void run(const MatmulArgs& args) {
-  const std::int64_t bytes = kernels().matmul_workspace[kDtype<T>](args, thread_count());
-  REQUIRE(bytes >= 0);
-  const auto size = static_cast<std::size_t>(bytes);
-  const std::unique_ptr<unsigned char, void (*)(void*)> memory(
-      static_cast<unsigned char*>(std::aligned_alloc(64, (size + 128) / 64 * 64)), std::free);
-  std::memset(memory.get(), 0xFF, size);
-  std::memset(memory.get() + size, kGuard, 64);
-  Launch launch;
-  launch.workspace = memory.get();
-  kernels().matmul[kDtype<T>](launch, args);
-  for (std::size_t i = 0; i < 64; ++i) REQUIRE(memory.get()[size + i] == kGuard);
+  run_in_workspace(kernels().matmul[kHalf<T>], kernels().matmul_workspace[kHalf<T>], args);
 }
 
 template <class T>
@@ -194,7 +155,7 @@ TEMPLATE_TEST_CASE("matmul: sizes around the tile, every layout", "[kernels][mat
   const std::vector<std::int64_t> ms = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 17, 33};
   const std::vector<std::int64_t> ns = {1, 2, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 47, 48, 49, 97};
   const std::vector<std::int64_t> ks = {0, 1, 2, 3, 7, 8, 9, 31, 191, 192, 193, 400};
-  for_each_isa<TestType>([&] {
+  for_every_isa<TestType>([&] {
     RandomStream random(7);
     const auto pick = [&](const auto& list) { return list[random.below(std::size(list))]; };
     for (int trial = 0; trial < 300; ++trial) {
@@ -213,8 +174,9 @@ TEMPLATE_TEST_CASE("matmul: sizes around the tile, every layout", "[kernels][mat
 }
 
 TEMPLATE_TEST_CASE("matmul: blocked products", "[kernels][matmul]", float, double) {
-  const Threads threads(3);
-  for_each_isa<TestType>([] {
+  const Restore restore;
+  set_thread_count(3);
+  for_every_isa<TestType>([] {
     for (const Layout a : kLayouts)
       for (const Layout b : kLayouts) check_case<TestType>({1, 75, 150, 203, a, b, false, true});
     check_case<TestType>({1, 600, 50, 70, Layout::rows, Layout::columns, true, true});
@@ -226,11 +188,11 @@ TEMPLATE_TEST_CASE("matmul: blocked products", "[kernels][matmul]", float, doubl
 }
 
 TEST_CASE("matmul: wider than one shared block of B", "[kernels][matmul]") {
-  for_each_isa<float>([] { check_case<float>({1, 65, 5000, 900, Layout::rows, Layout::rows}); });
+  for_every_isa<float>([] { check_case<float>({1, 65, 5000, 900, Layout::rows, Layout::rows}); });
 }
 
 TEMPLATE_TEST_CASE("matmul: empty sizes", "[kernels][matmul]", float, double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     for (const bool accumulate : {false, true})
       for (const bool bias : {false, true}) {
         check_case<TestType>({1, 5, 50, 0, Layout::rows, Layout::rows, accumulate, bias});
@@ -243,7 +205,7 @@ TEMPLATE_TEST_CASE("matmul: empty sizes", "[kernels][matmul]", float, double) {
 }
 
 TEMPLATE_TEST_CASE("matmul: one operand for the whole batch", "[kernels][matmul]", float, double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     Product<TestType> product({4, 6, 21, 13});
     MatmulArgs args = product.args();
     args.b_batch = 0;
@@ -256,7 +218,7 @@ TEMPLATE_TEST_CASE("matmul: one operand for the whole batch", "[kernels][matmul]
 }
 
 TEMPLATE_TEST_CASE("matmul: agrees with sums in long double", "[kernels][matmul]", float, double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     Product<TestType> product({1, 70, 100, 350, Layout::rows, Layout::columns});
     run<TestType>(product.args());
     // A chain of 350 rounded sums of products of unit variance, with a factor to spare.
@@ -276,7 +238,7 @@ TEMPLATE_TEST_CASE("matmul: agrees with sums in long double", "[kernels][matmul]
 
 TEMPLATE_TEST_CASE("matmul: a row's bits don't depend on the other rows", "[kernels][matmul]",
                    float, double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     for (const Layout layout : {Layout::rows, Layout::columns}) {
       const Case c{1, 300, 75, 210, layout, Layout::columns, false, true};
       Product<TestType> all(c);
@@ -300,13 +262,13 @@ TEMPLATE_TEST_CASE("matmul: a row's bits don't depend on the other rows", "[kern
 
 TEMPLATE_TEST_CASE("matmul: any number of threads gives the same bits", "[kernels][matmul]", float,
                    double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     for (const Case& c :
          {Case{1, 850, 100, 90}, Case{1, 90, 850, 90, Layout::columns}, Case{40, 10, 12, 64},
           Case{1, 3, 700, 300, Layout::rows, Layout::columns}}) {
       std::vector<TestType> first;
       for (const int n : {1, 2, 3, 8}) {
-        const Threads threads(n);
+        set_thread_count(n);
         Product<TestType> product(c);
         run<TestType>(product.args());
         if (n == 1) first = product.result;
@@ -320,7 +282,7 @@ TEMPLATE_TEST_CASE("matmul: any number of threads gives the same bits", "[kernel
 
 TEMPLATE_TEST_CASE("matmul: NaN reaches its row or column and no other", "[kernels][matmul]", float,
                    double) {
-  for_each_isa<TestType>([] {
+  for_every_isa<TestType>([] {
     for (const std::int64_t m : {5, 90}) {
       Product<TestType> product({1, m, 70, 400});
       product.a.at(0, 3, 200) = std::numeric_limits<TestType>::quiet_NaN();
