@@ -1,0 +1,249 @@
+#include "distill/run.h"
+
+#include <memory>
+#include <optional>
+
+#include "distill/checkpoint.h"
+#include "nn/cut_student.h"
+#include "nn/weights/load.h"
+#include "tensor/base/error.h"
+#include "tensor/base/file.h"
+
+namespace retort {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kRateTrained = 2e-5;
+constexpr double kRateRandom = 5e-4;
+
+// What a run works on.
+struct Prepared {
+  std::optional<ModelDirectory> teacher_directory;
+  std::unique_ptr<Model> teacher;
+  std::unique_ptr<Model> model;  // the one that learns
+  std::optional<Tokenizer> tokenizer;
+  DirectoryFacts facts;  // of the result
+  Examples train;
+  std::optional<Examples> dev;
+};
+
+class Preparation {
+ public:
+  Preparation(Recipe& recipe, const RunCallbacks& callbacks) : recipe_(recipe), callbacks_(callbacks) {}
+
+  Prepared operator()() {
+    const Table train = read(recipe_.data, true);
+    std::optional<Table> dev;
+    if (!recipe_.dev.empty()) dev = read(recipe_.dev, false);
+    if (recipe_.command == "distill") prepare_distill(train, dev);
+    else prepare_train(train, dev);
+    const ModelConfig& config = result_.model->config();
+    say(config.model_type + ": " + std::to_string(result_.model->parameters().count()) + " parameters, " +
+        std::to_string(config.layers) + " layers x " + std::to_string(config.hidden_size));
+    const LabelMap labels(config.labels);
+    result_.train = encode(train, labels, "training");
+    if (dev) result_.dev = encode(*dev, labels, "dev");
+    return std::move(result_);
+  }
+
+ private:
+  void say(const std::string& line) const {
+    if (callbacks_.message) callbacks_.message(line);
+  }
+
+  Table read(const std::string& path, bool training) const {
+    check(!path.empty(), "--data: expected a file with labelled texts, found nothing");
+    Table table = read_table(path, recipe_.table_options(training));
+    for (const std::string& warning : table.warnings) say(warning);
+    return table;
+  }
+
+  Examples encode(const Table& table, const LabelMap& labels, const char* what) const {
+    std::vector<std::string> warnings;
+    Examples examples = encode_examples(table, *result_.tokenizer, &labels, result_.facts.max_length,
+                                        result_.facts.pair_style, &warnings);
+    for (const std::string& warning : warnings) say(warning);
+    say(std::string(what) + ": " + std::to_string(examples.count()) + " examples, " +
+        std::to_string(examples.tokens) + " tokens, " + std::to_string(examples.truncated) +
+        " truncated to " + std::to_string(result_.facts.max_length));
+    return examples;
+  }
+
+  // Everything that the recipe leaves to the model's directory.
+  void settle(const ModelDirectory& directory, bool random) {
+    if (!recipe_.lr) recipe_.lr = random ? kRateRandom : kRateTrained;
+    recipe_.max_length = directory.max_length(recipe_.max_length.value_or(0));
+    if (!recipe_.pair_style) recipe_.pair_style = name(directory.facts.pair_style);
+    result_.facts.max_length = *recipe_.max_length;
+    result_.facts.pair_style = parse_pair_style(*recipe_.pair_style);
+  }
+
+  void report(const LoadReport& load, const std::string& where) const {
+    const auto list = [&](const std::vector<std::string>& names, const char* what) {
+      if (names.empty()) return;
+      std::string text = where + ": " + what + ": ";
+      for (std::size_t i = 0; i < names.size() && i < 6; ++i) text += (i ? ", " : "") + names[i];
+      if (names.size() > 6) text += ", and " + std::to_string(names.size() - 6) + " more";
+      say(text);
+    };
+    list(load.fresh, "made anew, not in the file");
+    list(load.unused, "in the file and not used");
+  }
+
+  // A head is kept when the directory has been trained for classification: its labels then count.
+  static bool keeps_head(const ModelDirectory& directory, const LoadReport& load) {
+    if (directory.facts.random) return false;
+    for (const std::string& name : load.fresh)
+      if (name.starts_with("classifier.")) return false;
+    return true;
+  }
+
+  // The label map of a model whose head is new: integers as they are, strings sorted.
+  static std::vector<std::string> labels_from(const Table& train, const std::optional<Table>& dev) {
+    std::vector<const Table*> tables = {&train};
+    if (dev) tables.push_back(&*dev);
+    return LabelMap::from_tables(tables).names();
+  }
+
+  // Loads a directory to be trained; `labels` (if any) decide a new head's labels.
+  void load_student(const ModelDirectory& directory, const std::vector<std::string>* teacher_labels,
+                    const Table& train, const std::optional<Table>& dev) {
+    ModelConfig config = directory.config;
+    if (recipe_.dropout) config.set_dropout(*recipe_.dropout);
+    // Whether the head is kept shows only in the file.
+    LoadedModel loaded;
+    if (!directory.facts.random) loaded = load_model(directory.path, config, {.seed = recipe_.seed});
+    if (directory.facts.random || !keeps_head(directory, loaded.report)) {
+      config.labels = teacher_labels ? *teacher_labels : labels_from(train, dev);
+      loaded = load_model(directory.path, config, {.fresh_head = true, .seed = recipe_.seed});
+    }
+    report(loaded.report, directory.path.string());
+    result_.model = std::move(loaded.model);
+    result_.tokenizer = directory.tokenizer;
+  }
+
+  void prepare_train(const Table& train, const std::optional<Table>& dev) {
+    const ModelDirectory directory = ModelDirectory::open(recipe_.model);
+    load_student(directory, nullptr, train, dev);
+    settle(directory, directory.facts.random);
+  }
+
+  void prepare_distill(const Table& train, const std::optional<Table>& dev) {
+    check(!recipe_.teacher.empty(), "--teacher: expected a model directory, found nothing");
+    ModelDirectory teacher = ModelDirectory::open(recipe_.teacher);
+    LoadedModel loaded = load_model(teacher.path, teacher.config, {.frozen = true});
+    report(loaded.report, teacher.path.string());
+    check(keeps_head(teacher, loaded.report), teacher.path.string(),
+          ": has no trained classification head and can't teach; run retort train on it first");
+    result_.teacher = std::move(loaded.model);
+    if (recipe_.student.empty()) {
+      CutStudent cut = cut_student(*result_.teacher, {.layers = recipe_.student_layers,
+                                                      .type = recipe_.student_type,
+                                                      .fresh_head = recipe_.student_head == "fresh",
+                                                      .seed = recipe_.seed});
+      for (const std::string& note : cut.notes) say("student: " + note);
+      result_.model = std::move(cut.model);
+      if (recipe_.dropout) rebuild_with_dropout(*recipe_.dropout);
+      result_.tokenizer = teacher.tokenizer;
+      settle(teacher, false);
+    } else {
+      const ModelDirectory student = ModelDirectory::open(recipe_.student);
+      const std::string pieces = teacher.tokenizer.difference(student.tokenizer);
+      check(pieces.empty(), "teacher ", teacher.path.string(), " and student ", student.path.string(),
+            " have different vocabularies: ", pieces);
+      load_student(student, &teacher.config.labels, train, dev);
+      settle(student, student.facts.random);
+      const auto other = LabelMap(teacher.config.labels)
+                             .first_difference(LabelMap(result_.model->config().labels), "the teacher", "the student");
+      check(!other, "teacher ", teacher.path.string(), " and student ", student.path.string(),
+            " have different labels: ", other.value_or(""));
+    }
+    check(*recipe_.max_length <= teacher.config.max_positions, "--max-length: ", *recipe_.max_length,
+          " is more than the ", teacher.config.max_positions, " positions of the teacher ", teacher.path.string());
+    if (!recipe_.objective.needs_teacher()) result_.teacher.reset();  // it never runs
+  }
+
+  // Dropout is built into the modules, so a cut model that is to use another gets new modules around
+  // its weights.
+  void rebuild_with_dropout(double probability) {
+    ModelConfig config = result_.model->config();
+    config.set_dropout(probability);
+    std::unique_ptr<Model> rebuilt = make_model(config);
+    for (Parameter& parameter : rebuilt->parameters())
+      parameter.variable = result_.model->parameters().find(parameter.name)->variable;
+    result_.model = std::move(rebuilt);
+  }
+
+  Recipe& recipe_;
+  const RunCallbacks& callbacks_;
+  Prepared result_;
+};
+
+// OUT must be empty, or the user says what shall happen to what it holds.
+void open_output(const Recipe& recipe, const RunOptions& options) {
+  const fs::path out = recipe.out;
+  check(!recipe.out.empty(), "--out: expected a directory for the result, found nothing");
+  check(!fs::exists(out) || fs::is_directory(out), recipe.out, ": expected a directory, found a file");
+  const bool used = fs::exists(out) && !fs::is_empty(out);
+  check(!used || options.resume || options.overwrite, recipe.out,
+        ": holds files already; use --resume to go on, --overwrite to start again, or another --out");
+  fs::create_directories(out);
+}
+
+void check_same_recipe(const Recipe& recipe) {
+  const fs::path saved = fs::path(recipe.out) / "recipe.json";
+  if (!fs::exists(saved)) return;
+  const std::string difference =
+      Recipe::parse(Json::parse_file(saved), saved.string()).difference(recipe);
+  check(difference.empty(), saved.string(), ": ", difference,
+        "; resume with the recipe that the run was started with, or use another --out");
+}
+
+}  // namespace
+
+RunSummary run_recipe(Recipe recipe, const RunOptions& options, const RunCallbacks& callbacks) {
+  recipe.check_values();
+  open_output(recipe, options);
+  Prepared prepared = Preparation(recipe, callbacks)();
+  if (options.resume) check_same_recipe(recipe);
+  const fs::path out = recipe.out;
+  if (options.overwrite && !options.resume) fs::remove_all(out / "checkpoints");
+
+  std::unique_ptr<Teacher> teacher;
+  if (prepared.teacher) teacher = std::make_unique<Teacher>(std::move(prepared.teacher), prepared.train);
+  Trainer trainer(*prepared.model, teacher.get(), prepared.train, prepared.dev ? &*prepared.dev : nullptr,
+                  {.objective = recipe.objective,
+                   .adamw = {.weight_decay = recipe.weight_decay, .decay_all = recipe.decay_all},
+                   .schedule = {.kind = recipe.schedule == "linear" ? Schedule::Kind::linear
+                                                                    : Schedule::Kind::constant,
+                                .peak = *recipe.lr,
+                                .warmup = recipe.warmup},
+                   .clip = recipe.clip,
+                   .batch_size = recipe.batch_size,
+                   .micro_batch_size = recipe.micro_batch_size,
+                   .epochs = recipe.epochs,
+                   .seed = recipe.seed,
+                   .checkpoint_every = recipe.checkpoint_every,
+                   .out = out},
+                  {.step = callbacks.step,
+                   .epoch = callbacks.epoch,
+                   .should_stop = callbacks.should_stop,
+                   .keep = [&](const Model& model) {
+                     write_model_directory(out, model, *prepared.tokenizer, prepared.facts);
+                   }});
+  const auto newest = newest_checkpoint(out);
+  const bool finished = options.resume && newest && newest->step == trainer.total_steps();
+  if (!finished) {
+    replace_file(out / "recipe.json", recipe.to_json().dump(2) + "\n");
+    if (callbacks.start) callbacks.start(recipe);
+  }
+  RunSummary summary;
+  summary.result = trainer.run(options.resume);
+  summary.step = trainer.step();
+  summary.steps = trainer.total_steps();
+  summary.epochs = trainer.epochs();
+  return summary;
+}
+
+}  // namespace retort
