@@ -77,7 +77,8 @@ std::vector<std::string> read_id2label(const Json& map, const std::string& what)
 
 std::vector<std::string> read_label2id(const Json& map, const std::string& what) {
   std::vector<std::pair<std::string, std::int64_t>> pairs;
-  for (const auto& [key, value] : map.as_object(what)) pairs.emplace_back(key, value.as_integer(what));
+  for (const auto& [key, value] : map.as_object(what))
+    pairs.emplace_back(key, value.as_integer(what));
   return in_id_order(pairs, what);
 }
 
@@ -98,8 +99,8 @@ LabelMap::LabelMap(std::vector<std::string> names) : names_(std::move(names)) {
 }
 
 LabelMap LabelMap::placeholders(std::int64_t n) {
-  check(n >= 1 && n <= static_cast<std::int64_t>(kMostLabels), "labels: expected 1 to ", kMostLabels,
-        " labels, found ", n);
+  check(n >= 1 && n <= static_cast<std::int64_t>(kMostLabels), "labels: expected 1 to ",
+        kMostLabels, " labels, found ", n);
   std::vector<std::string> names;
   for (std::int64_t id = 0; id < n; ++id) names.push_back(placeholder(id));
   return LabelMap(std::move(names));
@@ -119,8 +120,9 @@ LabelMap LabelMap::from_tables(std::span<const Table* const> tables, std::int64_
             " the label column?");
     }
   check(!first_seen.empty(), "labels: there are no rows to take labels from");
-  const bool integers = std::all_of(first_seen.begin(), first_seen.end(),
-                                    [](const auto& seen) { return as_integer(seen.first).has_value(); });
+  const bool integers = std::all_of(first_seen.begin(), first_seen.end(), [](const auto& seen) {
+    return as_integer(seen.first).has_value();
+  });
   const auto different = static_cast<std::int64_t>(first_seen.size());
   const std::string& first_path = first_seen.begin()->second.table->path;
   if (num_labels == 0)
@@ -131,9 +133,10 @@ LabelMap LabelMap::from_tables(std::span<const Table* const> tables, std::int64_
     const std::int64_t n = num_labels > 0 ? num_labels : different;
     for (const auto& [label, where] : first_seen) {
       const std::int64_t id = *as_integer(label);
-      check(id >= 0 && id < n, at_line(where.table->path, where.line), ": has the label ", id,
-            "; integer labels are ids and must be 0 to ", n - 1,
-            num_labels > 0 ? " (the number of labels given)" : " (so many labels occur)");
+      check(id >= 0 && id<n, at_line(where.table->path, where.line), ": has the label ", id,
+                          "; integer labels are ids and must be 0 to ", n - 1, num_labels> 0
+                ? " (the number of labels given)"
+                : " (so many labels occur)");
     }
     for (std::int64_t id = 0; id < n; ++id) names.push_back(std::to_string(id));
   } else {
@@ -177,15 +180,16 @@ std::optional<std::int64_t> LabelMap::find(std::string_view label) const {
   return std::nullopt;
 }
 
-std::vector<std::int64_t> LabelMap::ids(const Table& table, std::vector<std::string>* warnings) const {
+std::vector<std::int64_t> LabelMap::ids(const Table& table,
+                                        std::vector<std::string>* warnings) const {
   std::vector<std::int64_t> out;
   out.reserve(table.rows.size());
   bool by_number = false;
   for (const Row& row : table.rows) {
     const std::string& label = label_of(table, row);
     const auto id = find(label);
-    check(id.has_value(), at_line(table.path, row.line), ": has the label ", quote_for_message(label),
-          "; expected one of ", list_names(names_));
+    check(id.has_value(), at_line(table.path, row.line), ": has the label ",
+          quote_for_message(label), "; expected one of ", list_names(names_));
     by_number |= plain_name(names_[static_cast<std::size_t>(*id)], *id) != label &&
                  names_[static_cast<std::size_t>(*id)] != label;
     out.push_back(*id);
@@ -228,8 +232,8 @@ std::optional<std::string> LabelMap::first_difference(const LabelMap& other, std
            std::string(ours) + " and " + quote_for_message(yours) + " in " + std::string(theirs);
   }
   if (size() == other.size()) return std::nullopt;
-  return std::string(ours) + " has " + std::to_string(size()) + " labels and " + std::string(theirs) +
-         " has " + std::to_string(other.size());
+  return std::string(ours) + " has " + std::to_string(size()) + " labels and " +
+         std::string(theirs) + " has " + std::to_string(other.size());
 }
 
 }  // namespace retort

@@ -27,8 +27,8 @@ void ClassificationMetrics::add(std::int64_t expected, std::int64_t predicted, d
   ++examples_;
   const double sum = loss_sum_ + loss;
   if (std::isfinite(sum))
-    loss_lost_ += std::abs(loss_sum_) >= std::abs(loss) ? (loss_sum_ - sum) + loss
-                                                        : (loss - sum) + loss_sum_;
+    loss_lost_ +=
+        std::abs(loss_sum_) >= std::abs(loss) ? (loss_sum_ - sum) + loss : (loss - sum) + loss_sum_;
   loss_sum_ = sum;
 }
 

@@ -40,10 +40,14 @@ TableFormat table_format(const std::string& path, TableFormat format) {
 std::unique_ptr<RecordReader> make_record_reader(std::string_view text, const std::string& path,
                                                  TableFormat format) {
   switch (table_format(path, format)) {
-    case TableFormat::csv: return make_quoted_reader(text, path, ',');
-    case TableFormat::tsv_quoted: return make_quoted_reader(text, path, '\t');
-    case TableFormat::jsonl: return make_json_lines_reader(text, path);
-    default: return make_plain_reader(text, path);
+    case TableFormat::csv:
+      return make_quoted_reader(text, path, ',');
+    case TableFormat::tsv_quoted:
+      return make_quoted_reader(text, path, '\t');
+    case TableFormat::jsonl:
+      return make_json_lines_reader(text, path);
+    default:
+      return make_plain_reader(text, path);
   }
 }
 
@@ -58,8 +62,8 @@ bool DamagedRows::count(const Record& record) {
 
 void DamagedRows::finish(std::int64_t good, std::vector<std::string>& warnings) const {
   check(damaged_ == 0 || good > 0, first_, ", and no row fits the header; is --format right?");
-  check(damaged_ <= 1 || damaged_ * kGoodRowsPerDamaged <= good, first_, ", and so do ", damaged_ - 1,
-        " more of ", damaged_ + good, " rows not fit the header; is --format right?");
+  check(damaged_ <= 1 || damaged_ * kGoodRowsPerDamaged <= good, first_, ", and so do ",
+        damaged_ - 1, " more of ", damaged_ + good, " rows not fit the header; is --format right?");
   if (damaged_ > 0)
     warnings.push_back(first_ + "; skipped " + std::to_string(damaged_) +
                        (damaged_ == 1 ? " such row" : " such rows"));

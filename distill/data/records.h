@@ -1,5 +1,5 @@
-// Records: a data file as a sequence of rows under named columns, whatever its format. table.cpp makes
-// examples of them, split.cpp moves them to other files byte for byte.
+// Records: a data file as a sequence of rows under named columns, whatever its format. table.cpp
+// makes examples of them, split.cpp moves them to other files byte for byte.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,8 @@ std::unique_ptr<RecordReader> make_record_reader(std::string_view text, const st
 std::unique_ptr<RecordReader> make_plain_reader(std::string_view text, const std::string& path);
 std::unique_ptr<RecordReader> make_quoted_reader(std::string_view text, const std::string& path,
                                                  char delimiter);
-std::unique_ptr<RecordReader> make_json_lines_reader(std::string_view text, const std::string& path);
+std::unique_ptr<RecordReader> make_json_lines_reader(std::string_view text,
+                                                     const std::string& path);
 
 /// Rows with another number of fields than the header: left out, but never silently.
 class DamagedRows {
@@ -58,8 +59,8 @@ class DamagedRows {
   bool count(const Record& record);
   /// "train.tsv:17: has 4 fields where the header has 5": the first one.
   const std::string& first() const { return first_; }
-  /// With the number of good rows read: adds a warning if there were damaged ones. Errors: more than
-  /// one and more than one in ten, for then the file has another format.
+  /// With the number of good rows read: adds a warning if there were damaged ones. Errors: more
+  /// than one and more than one in ten, for then the file has another format.
   void finish(std::int64_t good, std::vector<std::string>& warnings) const;
 
  private:
@@ -69,8 +70,8 @@ class DamagedRows {
   std::string first_;
 };
 
-/// Reads a data file and checks what holds for every format: not empty, UTF-8, no NUL bytes, no line
-/// above kMaxLineBytes. Errors name the file and the line.
+/// Reads a data file and checks what holds for every format: not empty, UTF-8, no NUL bytes, no
+/// line above kMaxLineBytes. Errors name the file and the line.
 std::string read_data_file(const std::string& path);
 
 /// The longest line that a data file may have.

@@ -72,8 +72,8 @@ class PlainReader final : public DelimitedReader {
   }
 };
 
-// RFC 4180. More lenient in one point, as most readers are: a quote inside a field that doesn't begin
-// with one is an ordinary character.
+// RFC 4180. More lenient in one point, as most readers are: a quote inside a field that doesn't
+// begin with one is an ordinary character.
 class QuotedReader final : public DelimitedReader {
  public:
   QuotedReader(std::string_view text, std::string path, char delimiter)
@@ -86,10 +86,8 @@ class QuotedReader final : public DelimitedReader {
     const std::size_t row_begin = at_;
     for (;;) {
       std::string field;
-      if (at_ < end_ && text_[at_] == '"')
-        read_quoted(field, row_begin);
-      else
-        read_bare(field);
+      if (at_ < end_ && text_[at_] == '"') read_quoted(field, row_begin);
+      else read_bare(field);
       record.fields.emplace_back(std::move(field));
       if (at_ >= end_) return;
       if (text_[at_] == delimiter_) {

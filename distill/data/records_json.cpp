@@ -15,7 +15,8 @@ class JsonLinesReader final : public RecordReader {
     if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
     skip_empty_lines();
     header_ = text_.substr(0, at_);
-    check(at_ < text_.size(), at_line(path_, line_), ": has no rows; expected a JSON object per line");
+    check(at_ < text_.size(), at_line(path_, line_),
+          ": has no rows; expected a JSON object per line");
     const Json first = parse(line());
     for (const auto& member : first.as_object(path_)) columns_.push_back(member.first);
     check(!columns_.empty(), at_line(path_, line_), ": the first object has no keys");
@@ -53,8 +54,8 @@ class JsonLinesReader final : public RecordReader {
     return row;
   }
 
-  // Strings as they are, numbers as digits (2 and 2.0 are both "2"), truth values as true and false.
-  // A list or an object is no text and no label: as good as absent.
+  // Strings as they are, numbers as digits (2 and 2.0 are both "2"), truth values as true and
+  // false. A list or an object is no text and no label: as good as absent.
   std::optional<std::string> field(const Json& row, const std::string& column) const {
     const Json* value = row.find(column);
     if (!value || value->is_null() || value->is_array() || value->is_object()) return std::nullopt;

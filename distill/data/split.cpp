@@ -43,9 +43,8 @@ std::vector<std::size_t> assign_parts(const std::vector<SplitRow>& rows,
   std::iota(order.begin(), order.end(), std::size_t{0});
   RandomStream random(seed, kSplitSite);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return rows[a].stratum < rows[b].stratum;
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return rows[a].stratum < rows[b].stratum; });
   std::vector<std::size_t> part_of(rows.size());
   std::vector<double> given(parts.size());
   double seen = 0;
@@ -126,9 +125,12 @@ void warn_of_overlap(const std::vector<SplitRow>& rows, const std::vector<std::s
 
 const char* extension_of(TableFormat format) {
   switch (format) {
-    case TableFormat::csv: return ".csv";
-    case TableFormat::jsonl: return ".jsonl";
-    default: return ".tsv";
+    case TableFormat::csv:
+      return ".csv";
+    case TableFormat::jsonl:
+      return ".jsonl";
+    default:
+      return ".tsv";
   }
 }
 
@@ -152,7 +154,8 @@ std::vector<std::filesystem::path> part_paths(const SplitOptions& options, Table
 }  // namespace
 
 std::vector<SplitPart> parse_parts(std::string_view text) {
-  const std::string usage = "parts: expected NAME=FRACTION,... such as train=0.8,dev=0.1,test=0.1, found ";
+  const std::string usage =
+      "parts: expected NAME=FRACTION,... such as train=0.8,dev=0.1,test=0.1, found ";
   std::vector<SplitPart> parts;
   double sum = 0;
   for (std::size_t begin = 0;;) {
@@ -167,11 +170,14 @@ std::vector<SplitPart> parse_parts(std::string_view text) {
     for (const auto& earlier : parts)
       check(earlier.name != part.name, "parts: ", quote_for_message(part.name), " is there twice");
     const auto number = item.substr(equals + 1);
-    const auto result = std::from_chars(number.data(), number.data() + number.size(), part.fraction);
-    check(!number.empty() && result.ec == std::errc() && result.ptr == number.data() + number.size(),
-          usage, quote_for_message(text));
+    const auto result =
+        std::from_chars(number.data(), number.data() + number.size(), part.fraction);
+    check(
+        !number.empty() && result.ec == std::errc() && result.ptr == number.data() + number.size(),
+        usage, quote_for_message(text));
     check(part.fraction > 0 && part.fraction <= 1, "parts: the fraction of ",
-          quote_for_message(part.name), " must lie above 0 and be at most 1, found ", part.fraction);
+          quote_for_message(part.name), " must lie above 0 and be at most 1, found ",
+          part.fraction);
     sum += part.fraction;
     parts.push_back(std::move(part));
     check(parts.size() <= kMostParts, "parts: expected at most ", kMostParts, " parts");
@@ -231,7 +237,8 @@ SplitResult split_table(const SplitOptions& options) {
     replace_file(paths[p], contents[p]);
     result.parts.push_back({options.parts[p].name, paths[p], counts[p]});
     if (counts[p] == 0)
-      result.warnings.push_back(paths[p].string() + ": gets no rows of " + std::to_string(rows.size()));
+      result.warnings.push_back(paths[p].string() + ": gets no rows of " +
+                                std::to_string(rows.size()));
   }
   if (format == TableFormat::tsv_quoted)
     result.warnings.push_back(options.out.string() +

@@ -25,7 +25,7 @@ struct SplitOptions {
   TableFormat format = TableFormat::automatic;
   std::vector<SplitPart> parts;
   std::uint64_t seed = 42;
-  std::string stratify_column;  ///< empty: none
+  std::string stratify_column;           ///< empty: none
   std::string text_column, pair_column;  ///< for the warning about shared texts; empty: recognised
   std::filesystem::path out;
   bool overwrite = false;  ///< false: a part's file that exists already is an error
@@ -42,17 +42,18 @@ struct SplitResult {
 };
 
 /// Deals the rows out. A part's file is OUT/<name> with the extension of its format (.tsv for
-/// tab-separated input, .txt included; .csv and .jsonl stay what they are, since their rows would mean
-/// something else under .tsv) and holds the header, if the format has one, and its rows as they stand
-/// in the input, in the input's order; only a missing line end after the input's last row is added.
+/// tab-separated input, .txt included; .csv and .jsonl stay what they are, since their rows would
+/// mean something else under .tsv) and holds the header, if the format has one, and its rows as
+/// they stand in the input, in the input's order; only a missing line end after the input's last
+/// row is added.
 ///
-/// Every part gets its share of the rows to within a row or two; with a stratify column also its share
-/// of every value. The same input, parts and seed give the same files everywhere.
+/// Every part gets its share of the rows to within a row or two; with a stratify column also its
+/// share of every value. The same input, parts and seed give the same files everywhere.
 ///
 /// Warnings: damaged rows (left out, as read_table does), texts that stand in more than one part
-/// (whole rows' texts and, for pairs, single ones), a part without rows. Errors: those of read_table;
-/// no such column; a file that is there already or is the input. All parts are made before the first
-/// is written.
+/// (whole rows' texts and, for pairs, single ones), a part without rows. Errors: those of
+/// read_table; no such column; a file that is there already or is the input. All parts are made
+/// before the first is written.
 SplitResult split_table(const SplitOptions& options);
 
 }  // namespace retort

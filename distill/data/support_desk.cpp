@@ -11,8 +11,8 @@ std::vector<TicketPair> support_desk_pairs() {
   };
   static constexpr Pair kPairs[] = {
       {"I can't log into my account", "Unable to access my account", true},
-      {"The mobile app crashes as soon as it starts", "Your phone app closes right after opening",
-       true},
+      {"The mobile app crashes as soon as it starts",
+       "The app on my phone closes right after opening", true},
       {"I was charged twice for my subscription", "There is a duplicate charge for my monthly plan",
        true},
       {"The reset link for my email never arrives",
@@ -31,6 +31,7 @@ std::vector<TicketPair> support_desk_pairs() {
     made.text_a = pair.a;
     made.text_b = pair.b;
     made.label = pair.duplicates ? 1 : 0;
+    made.matter_a = made.matter_b = -1;
     pairs.push_back(made);
   }
   return pairs;

@@ -16,13 +16,13 @@ struct PairColumns {
   std::string_view text, pair;
 };
 constexpr PairColumns kPairColumns[] = {
-    {"#1 String", "#2 String"},    // MRPC
-    {"text_a", "text_b"},          // retort data tickets
-    {"text1", "text2"},            // SetFit's pairs
-    {"sentence1", "sentence2"},    // GLUE: MRPC, RTE, WNLI, MNLI, STS-B
-    {"question1", "question2"},    // QQP
-    {"premise", "hypothesis"},     // SNLI, MNLI
-    {"question", "sentence"},      // QNLI
+    {"#1 String", "#2 String"},  // MRPC
+    {"text_a", "text_b"},        // retort data tickets
+    {"text1", "text2"},          // SetFit's pairs
+    {"sentence1", "sentence2"},  // GLUE: MRPC, RTE, WNLI, MNLI, STS-B
+    {"question1", "question2"},  // QQP
+    {"premise", "hypothesis"},   // SNLI, MNLI
+    {"question", "sentence"},    // QNLI
 };
 constexpr std::string_view kTextColumns[] = {"text", "sentence"};  // SetFit; SST-2, CoLA
 constexpr std::string_view kLabelColumns[] = {"Quality", "label", "gold_label", "is_duplicate"};
@@ -109,7 +109,8 @@ TableColumns find_columns(const std::vector<std::string>& columns, const TableOp
           quote_for_message(options.pair_column), " can't be text and pair at once");
   }
   check(found.text >= 0 || !text_required, at_line(path, 1),
-        ": no text column is recognised; name it with --text-column (and --pair-column); the file has ",
+        ": no text column is recognised; name it with --text-column (and --pair-column); the file "
+        "has ",
         list_columns(columns));
   if (!options.label_column.empty()) {
     found.label = named_column(columns, options.label_column, path);

@@ -5,8 +5,8 @@
 //   .csv         RFC 4180: fields in double quotes may hold commas, line breaks and doubled quotes
 //   .jsonl       an object per line; the columns are the keys of the first one
 //   tsv_quoted   .csv with tabs, only by name
-// The first line of the others names the columns. A byte order mark is skipped; lines end in \n or \r\n.
-// Text is kept as it stands, spaces at its ends included.
+// The first line of the others names the columns. A byte order mark is skipped; lines end in \n or
+// \r\n. Text is kept as it stands, spaces at its ends included.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,8 @@ struct TableOptions {
   bool label_required = true;  ///< false: a file or row without label is fine
   bool strict_rows = false;    ///< true: a row with too few or too many fields is an error
   std::int64_t limit = -1;     ///< at most so many rows, after the range; -1: all
-  std::int64_t first_row = 0, last_row = -1;  ///< a RowRange over the rows (damaged ones not counted)
+  std::int64_t first_row = 0,
+               last_row = -1;  ///< a RowRange over the rows (damaged ones not counted)
 };
 
 struct Row {
@@ -53,7 +54,7 @@ struct Table {
   std::string path;
   std::vector<Row> rows;  ///< at least one
   bool has_pairs = false;
-  bool has_labels = false;  ///< true: every row has its label
+  bool has_labels = false;                             ///< true: every row has its label
   std::string text_column, pair_column, label_column;  ///< as found; empty where there is none
   std::vector<std::string> warnings;  ///< each one line for the user, such as damaged rows skipped
 };
@@ -62,15 +63,15 @@ struct Table {
 ///
 /// Columns that aren't named are recognised, in this order, with letter case mattering: pairs
 /// (#1 String, #2 String), (text_a, text_b), (text1, text2), (sentence1, sentence2),
-/// (question1, question2), (premise, hypothesis), (question, sentence), else a single text, sentence;
-/// labels Quality, label, gold_label, is_duplicate. A text column by name takes no pair column but
-/// one by name.
+/// (question1, question2), (premise, hypothesis), (question, sentence), else a single text,
+/// sentence; labels Quality, label, gold_label, is_duplicate. A text column by name takes no pair
+/// column but one by name.
 ///
-/// A row with another number of fields than the header is skipped and reported in `warnings`, unless
-/// strict_rows; more than one row in ten like that is an error, for then the file has another format.
-/// A row whose label is empty is an error where labels are required.
-/// Every error is one sentence with file and line: no such column (with those that there are), no
-/// rows, invalid UTF-8, NUL bytes, an open quote, no JSON object, a range without rows.
+/// A row with another number of fields than the header is skipped and reported in `warnings`,
+/// unless strict_rows; more than one row in ten like that is an error, for then the file has
+/// another format. A row whose label is empty is an error where labels are required. Every error is
+/// one sentence with file and line: no such column (with those that there are), no rows, invalid
+/// UTF-8, NUL bytes, an open quote, no JSON object, a range without rows.
 Table read_table(const std::filesystem::path& path, const TableOptions& options);
 
 /// Which columns of a file hold what. Indices into the file's columns; -1: none.

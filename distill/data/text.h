@@ -1,5 +1,5 @@
-// Small helpers that the readers of data files share: UTF-8 validation, splitting, and showing a piece
-// of a file inside a one-line message.
+// Small helpers that the readers of data files share: UTF-8 validation, splitting, and showing a
+// piece of a file inside a one-line message.
 #pragma once
 
 #include <cstddef>

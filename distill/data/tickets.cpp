@@ -1,6 +1,8 @@
 // Combines the phrases of the ticket grammar into labelled pairs.
 #include "distill/data/tickets.h"
 
+#include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <unordered_set>
 
@@ -11,7 +13,27 @@
 namespace retort {
 namespace {
 
-constexpr std::uint32_t kTicketSite = 0x54494B54u;  // tells this stream from others of the same seed
+constexpr std::uint32_t kTicketSite =
+    0x54494B54u;  // tells this stream from others of the same seed
+
+// How often a text has each of the things around its matter.
+constexpr double kGreeting = 0.10;
+constexpr double kCircumstance = 0.06;
+constexpr double kClosing = 0.08;
+constexpr double kMention = 0.06;
+constexpr double kSolved = 0.05;
+constexpr double kUnsolved = 0.05;  // of those not solved
+constexpr double kSlip = 0.05;
+constexpr double kCasual = 0.20;
+
+// How often the two texts of a pair have the same wording, name or remarks beyond chance.
+constexpr double kSameWording = 0.2;
+constexpr double kSameName = 0.2;
+constexpr double kSameRemarks = 0.1;
+
+// By what factor surging products and problems are likelier among duplicates (as a logarithm).
+constexpr double kProblemSurge = 0.7;
+constexpr double kProductSurge = 0.4;
 
 // What a ticket is about.
 struct Matter {
@@ -25,6 +47,7 @@ struct Matter {
 // The choices of one text that a pair may share or keep apart.
 struct Wording {
   int wording = 0;
+  int name = 0;
   int greeting = -1;      // -1: none
   int circumstance = -1;  // -1: none
   int closing = -1;       // -1: none
@@ -33,6 +56,27 @@ struct Wording {
 
 // How a pair that is no duplicate differs.
 enum class Difference { problem, rival_problem, product, swapped_products, solved, all };
+
+// The shares of the near misses; in the rest all is drawn anew.
+struct NearMiss {
+  Difference difference;
+  double share;
+};
+constexpr NearMiss kNearMisses[] = {{Difference::problem, 0.12},
+                                    {Difference::rival_problem, 0.10},
+                                    {Difference::product, 0.10},
+                                    {Difference::swapped_products, 0.03},
+                                    {Difference::solved, 0.03}};
+
+// What makes two texts the same to a reader: letters and digits without their case.
+std::string folded(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c >= 'A' && c <= 'Z') out += static_cast<char>(c + ('a' - 'A'));
+    else if (c != '.' && c != ',' && c != '?') out += c;
+  }
+  return out;
+}
 
 class Generator {
  public:
@@ -47,23 +91,25 @@ class Generator {
         for (const auto wording : problem.wordings) learn_words(wording);
     }
     for (const auto& pair : support_desk_pairs()) {
-      seen_.insert(pair.text_a);
-      seen_.insert(pair.text_b);
+      seen_.insert(folded(pair.text_a) + '\t' + folded(pair.text_b));
+      seen_.insert(folded(pair.text_b) + '\t' + folded(pair.text_a));
     }
   }
 
   TicketPair next() {
-    // A pair with a text that was there before is drawn again. There are far more texts than
-    // kMaxTicketRows needs; the bound is there so that a poorer grammar fails instead of looping.
+    // The label is drawn once; a pair of one and the same text, or one that was there before, is
+    // drawn again. There are far more pairs than kMaxTicketRows; the bound is there so that a
+    // poorer grammar fails instead of looping.
+    const bool duplicates = chance(0.5);
     for (int attempt = 0; attempt < 1000; ++attempt) {
-      TicketPair pair = draw();
-      if (pair.text_a == pair.text_b || seen_.contains(pair.text_a) || seen_.contains(pair.text_b))
-        continue;
-      seen_.insert(pair.text_a);
-      seen_.insert(pair.text_b);
-      return pair;
+      TicketPair pair = draw(duplicates);
+      std::string a = folded(pair.text_a), b = folded(pair.text_b);
+      if (a == b) continue;
+      if (b < a) std::swap(a, b);
+      if (seen_.insert(a + '\t' + b).second) return pair;
     }
-    fail("tickets: the grammar has no ", seen_.size() / 2, " pairs of different texts; ask for fewer rows");
+    fail("tickets: the grammar has no more than ", seen_.size(),
+         " different pairs; ask for fewer rows");
   }
 
  private:
@@ -77,90 +123,113 @@ class Generator {
     const int drawn = below(n - 1);
     return drawn < not_this ? drawn : drawn + 1;
   }
+  // A number below n, the first ones more often: the smaller of two draws.
+  int early(std::size_t n) {
+    const int one = below(n);
+    const int two = below(n);
+    return std::min(one, two);
+  }
 
   const TicketKind& kind(const Matter& matter) const {
     return kinds_[static_cast<std::size_t>(matter.kind)];
+  }
+  const std::vector<TicketProblem>& problems(const Matter& matter) const {
+    return kind(matter).problems;
+  }
+  const TicketProduct& product(const Matter& matter) const {
+    return kind(matter).products[static_cast<std::size_t>(matter.product)];
   }
   const TicketProblem& problem(const Matter& matter) const {
     return kind(matter).problems[static_cast<std::size_t>(matter.problem)];
   }
 
-  Matter draw_matter() {
-    Matter matter;
-    matter.kind = below(kinds_.size());
-    matter.product = below(kind(matter).products.size());
-    matter.problem = below(kind(matter).problems.size());
-    matter.solved = chance(0.12);
-    return matter;
+  // What tickets are about when they come in numbers (`surging`) and when they don't. Products and
+  // problems with a high `surge` are likelier in the first case and less likely in the other.
+  Matter draw_matter(bool surging) {
+    for (;;) {
+      Matter matter;
+      matter.kind = below(kinds_.size());
+      matter.product = early(kind(matter).products.size());
+      matter.problem = below(problems(matter).size());
+      matter.solved = chance(kSolved);
+      const double surge =
+          kProblemSurge * problem(matter).surge + kProductSurge * product(matter).surge;
+      const double most = kProblemSurge + kProductSurge;
+      if (chance(std::exp((surging ? surge : -surge) - most))) return matter;
+    }
   }
 
   Wording draw_wording(const Matter& matter) {
     Wording words;
-    words.wording = below(problem(matter).wordings.size());
-    if (chance(0.35)) words.greeting = below(remarks_.greetings.size());
-    if (chance(0.30)) words.circumstance = below(remarks_.circumstances.size());
-    if (chance(0.35)) words.closing = below(remarks_.closings.size());
-    if (chance(0.30)) words.mentioned = other(kind(matter).products.size(), matter.product);
+    words.wording = early(problem(matter).wordings.size());
+    words.name = early(product(matter).names.size());
+    if (chance(kGreeting)) words.greeting = below(remarks_.greetings.size());
+    if (chance(kCircumstance)) words.circumstance = below(remarks_.circumstances.size());
+    if (chance(kClosing)) words.closing = below(remarks_.closings.size());
+    if (chance(kMention)) words.mentioned = other(kind(matter).products.size(), matter.product);
     return words;
   }
 
-  // Copies what surrounds the matter, so that texts about different matters look alike.
-  static void share_surroundings(const Wording& from, Wording& to) {
+  // Copies what stands around the matter, which says nothing about it.
+  static void share_remarks(const Wording& from, Wording& to) {
     to.greeting = from.greeting;
     to.circumstance = from.circumstance;
     to.closing = from.closing;
   }
 
   Difference draw_difference() {
-    const double drawn = random_.uniform();
-    if (drawn < 0.15) return Difference::problem;
-    if (drawn < 0.35) return Difference::rival_problem;
-    if (drawn < 0.55) return Difference::product;
-    if (drawn < 0.70) return Difference::swapped_products;
-    if (drawn < 0.82) return Difference::solved;
+    double drawn = random_.uniform();
+    for (const auto& [difference, share] : kNearMisses) {
+      if (drawn < share) return difference;
+      drawn -= share;
+    }
     return Difference::all;
   }
 
-  TicketPair draw() {
-    Matter a = draw_matter();
+  TicketPair draw(bool duplicates) {
+    const Matter a = draw_matter(duplicates);
     Wording words_a = draw_wording(a);
     Matter b = a;
     Wording words_b;
-    const bool duplicate = chance(0.5);
-    if (duplicate) {
+    if (duplicates) {
       words_b = draw_wording(b);
-      if (words_b.wording == words_a.wording && chance(0.6))
-        words_b.wording = other(problem(b).wordings.size(), words_a.wording);
-      if (chance(0.2)) share_surroundings(words_a, words_b);
+      if (chance(kSameWording)) words_b.wording = words_a.wording;
+      if (chance(kSameName)) words_b.name = words_a.name;
       if (words_a.mentioned >= 0 && chance(0.5)) words_b.mentioned = words_a.mentioned;
     } else {
       const Difference difference = draw_difference();
       switch (difference) {
         case Difference::problem:
-          b.problem = other(kind(a).problems.size(), a.problem);
+          b.problem = other(problems(a).size(), a.problem);
           break;
-        case Difference::rival_problem: b.problem = problem(a).rival; break;
+        case Difference::rival_problem:
+          b.problem = problem(a).rival;
+          break;
         case Difference::product:
         case Difference::swapped_products:
           b.product = other(kind(a).products.size(), a.product);
           break;
-        case Difference::solved: b.solved = !a.solved; break;
-        case Difference::all: 
-          while (b == a) b = draw_matter();
+        case Difference::solved:
+          b.solved = !a.solved;
+          break;
+        case Difference::all:
+          while (b == a) b = draw_matter(duplicates);
           break;
       }
       words_b = draw_wording(b);
-      if (difference != Difference::all && chance(0.3)) share_surroundings(words_a, words_b);
-      // The same number on both sides of a pair of rivals is the wording that looks alike.
-      if ((difference == Difference::rival_problem || difference == Difference::product) && chance(0.3))
+      // The same number in both of a pair of rivals is often the wording that looks alike.
+      if (difference == Difference::rival_problem && chance(kSameWording))
+        words_b.wording = words_a.wording;
+      if (difference == Difference::product && chance(kSameWording))
         words_b.wording = words_a.wording;
       if (difference == Difference::swapped_products) {
         words_a.mentioned = b.product;
         words_b.mentioned = a.product;
       }
     }
+    if (chance(kSameRemarks)) share_remarks(words_a, words_b);
     TicketPair pair;
-    pair.label = duplicate ? 1 : 0;
+    pair.label = duplicates ? 1 : 0;
     pair.matter_a = number(a);
     pair.matter_b = number(b);
     pair.text_a = text(a, words_a);
@@ -179,11 +248,12 @@ class Generator {
     return before + (matter.product * problems + matter.problem) * 2 + (matter.solved ? 1 : 0);
   }
 
-  std::string name(const Matter& matter, int product) {
-    return std::string(pick(kind(matter).products[static_cast<std::size_t>(product)].names));
+  // Another product's name in a mention.
+  std::string_view mentioned_name(const Matter& matter, int mentioned) {
+    return pick(kind(matter).products[static_cast<std::size_t>(mentioned)].names);
   }
 
-  static std::string fill(std::string_view phrase, const std::string& name) {
+  static std::string fill(std::string_view phrase, std::string_view name) {
     std::string out(phrase);
     const auto slot = out.find("{}");
     check(slot != std::string::npos, "tickets: the phrase \"", phrase, "\" has no {}");
@@ -191,7 +261,8 @@ class Generator {
   }
 
   static void capitalise(std::string& text) {
-    if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
+    if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+      text[0] = static_cast<char>(text[0] - 32);
   }
 
   static void append(std::string& text, std::string_view more) {
@@ -205,11 +276,11 @@ class Generator {
     const bool mention_first = words.mentioned >= 0 && chance(0.5);
     if (mention_first) {
       const auto phrase = pick(remarks_.mentions_before);
-      append(out, fill(phrase, name(matter, words.mentioned)));
+      append(out, fill(phrase, mentioned_name(matter, words.mentioned)));
     }
     const auto wording = problem(matter).wordings[static_cast<std::size_t>(words.wording)];
-    std::string core = fill(wording, name(matter, matter.product));
-    if (chance(0.12)) misspell(core);
+    std::string core = fill(wording, product(matter).names[static_cast<std::size_t>(words.name)]);
+    if (chance(kSlip)) misspell(core);
     append(out, core);
     const bool question = wording.starts_with("how ") || wording.starts_with("where ") ||
                           wording.starts_with("what ") || wording.starts_with("when ");
@@ -220,14 +291,12 @@ class Generator {
     std::vector<std::string> after;
     if (words.mentioned >= 0 && !mention_first) {
       const auto phrase = pick(remarks_.mentions_after);
-      after.push_back(fill(phrase, name(matter, words.mentioned)));
+      after.push_back(fill(phrase, mentioned_name(matter, words.mentioned)));
     }
     if (words.circumstance >= 0)
       after.emplace_back(remarks_.circumstances[static_cast<std::size_t>(words.circumstance)]);
-    if (matter.solved)
-      after.emplace_back(pick(remarks_.solved));
-    else if (chance(0.14))
-      after.emplace_back(pick(remarks_.unsolved));
+    if (matter.solved) after.emplace_back(pick(remarks_.solved));
+    else if (chance(kUnsolved)) after.emplace_back(pick(remarks_.unsolved));
     while (!after.empty()) {
       const auto at = below(after.size());
       std::string& remark = after[static_cast<std::size_t>(at)];
@@ -236,7 +305,7 @@ class Generator {
       after.erase(after.begin() + at);
     }
     if (words.closing >= 0) append(out, remarks_.closings[static_cast<std::size_t>(words.closing)]);
-    if (chance(0.2)) make_casual(out);
+    if (chance(kCasual)) make_casual(out);
     return out;
   }
 
@@ -270,9 +339,14 @@ class Generator {
     const auto letter = 1 + static_cast<std::size_t>(below(length - 2));
     std::string word = text.substr(begin, length);
     switch (below(3)) {
-      case 0: std::swap(word[letter], word[letter + 1]); break;
-      case 1: word.erase(letter, 1); break;
-      default: word.insert(letter, 1, word[letter]);
+      case 0:
+        std::swap(word[letter], word[letter + 1]);
+        break;
+      case 1:
+        word.erase(letter, 1);
+        break;
+      default:
+        word.insert(letter, 1, word[letter]);
     }
     if (!words_.contains(word)) text.replace(begin, length, word);
   }

@@ -1,4 +1,5 @@
-// What the tests of data files share: a folder that goes away again, the shared data, expected errors.
+// What the tests of data files share: a folder that goes away again, the shared data, expected
+// errors.
 #pragma once
 
 #include <unistd.h>

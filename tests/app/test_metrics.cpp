@@ -27,7 +27,7 @@ TEST_CASE("metrics: two labels", "[metrics]") {
                                   {1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0});
   CHECK(metrics.examples() == 20);
   CHECK(close(metrics.accuracy(), 0.95));
-  CHECK(close(metrics.f1(), 0.9230769230769231));     // average="binary"
+  CHECK(close(metrics.f1(), 0.9230769230769231));  // average="binary"
   CHECK(close(metrics.f1(0), 0.9629629629629629));
   CHECK(metrics.count(0, 0) == 13);
   CHECK(metrics.count(0, 1) == 1);

@@ -25,7 +25,8 @@ std::vector<std::string> lines_of(const std::filesystem::path& path) {
 std::string numbered_rows(int n, int labels) {
   std::string content = "text\tlabel\n";
   for (int i = 0; i < n; ++i)
-    content += "row number " + std::to_string(i) + "\t" + std::to_string(i % 10 == 0 ? labels - 1 : 0) + "\n";
+    content += "row number " + std::to_string(i) + "\t" +
+               std::to_string(i % 10 == 0 ? labels - 1 : 0) + "\n";
   return content;
 }
 
@@ -36,10 +37,26 @@ TEST_CASE("split: parts as written on the command line", "[split]") {
   CHECK(parts[0].fraction == 0.8);
   CHECK(parts[2].name == "test");
   CHECK(parse_parts("all=1").size() == 1);
-  for (const char* wrong :
-       {"", "train", "train=", "=1", "train=0.8", "train=0.8,dev=0.3", "a=0.5,a=0.5", "a=0.5,,b=0.5",
-        "a=1,", "a=-1,b=2", "a=0,b=1", "a=nan", "a=inf", "a=0.5x,b=0.5", "../a=1", "a/b=1", ".=1", "-x=1",
-        "a b=1", "a=1.0000001e0,b=1"}) {
+  for (const char* wrong : {"",
+                            "train",
+                            "train=",
+                            "=1",
+                            "train=0.8",
+                            "train=0.8,dev=0.3",
+                            "a=0.5,a=0.5",
+                            "a=0.5,,b=0.5",
+                            "a=1,",
+                            "a=-1,b=2",
+                            "a=0,b=1",
+                            "a=nan",
+                            "a=inf",
+                            "a=0.5x,b=0.5",
+                            "../a=1",
+                            "a/b=1",
+                            ".=1",
+                            "-x=1",
+                            "a b=1",
+                            "a=1.0000001e0,b=1"}) {
     CAPTURE(wrong);
     CHECK(contains(error_of([&] { parse_parts(wrong); }), "parts: "));
   }
@@ -109,17 +126,20 @@ TEST_CASE("split: stratified by a column, each value has its share in each part"
   for (std::size_t p = 0; p < 3; ++p) {
     std::map<std::string, int> counts;
     const auto lines = lines_of(result.parts[p].path);
-    for (std::size_t i = 1; i < lines.size(); ++i) ++counts[lines[i].substr(lines[i].find('\t') + 1)];
+    for (std::size_t i = 1; i < lines.size(); ++i)
+      ++counts[lines[i].substr(lines[i].find('\t') + 1)];
     for (const auto& [label, size] : sizes) {
       CAPTURE(label, result.parts[p].name);
       CHECK(std::abs(counts[label] - options.parts[p].fraction * size) < 2);
     }
-    CHECK(std::abs(static_cast<double>(result.parts[p].rows) - options.parts[p].fraction * 1003) < 2);
+    CHECK(std::abs(static_cast<double>(result.parts[p].rows) - options.parts[p].fraction * 1003) <
+          2);
   }
 
   // Many values with few rows each: no part starves.
   content = "text\tlabel\n";
-  for (int i = 0; i < 1000; ++i) content += "t" + std::to_string(i) + "\tlabel" + std::to_string(i / 5) + "\n";
+  for (int i = 0; i < 1000; ++i)
+    content += "t" + std::to_string(i) + "\tlabel" + std::to_string(i / 5) + "\n";
   options.input = folder.write("many.tsv", content);
   options.overwrite = true;
   const auto many = split_table(options);
@@ -145,7 +165,8 @@ TEST_CASE("split: rows stay byte for byte, in every format", "[split]") {
       {"a.jsonl",
        {"{\"text\": \"x\",   \"label\":1}\n", "{\"label\":0, \"text\": \"\\u0041\"}\r\n",
         "{\"text\": \"z\", \"label\": \"1\"}"},
-       "", ".jsonl"},
+       "",
+       ".jsonl"},
   };
   for (const auto& format : cases) {
     CAPTURE(format.name);
@@ -189,7 +210,8 @@ TEST_CASE("split: a text that stands in two parts is reported", "[split]") {
   int both = 0;
   for (const auto& text : a) both += static_cast<int>(b.count(text));
   REQUIRE(both > 0);
-  CHECK(contains(result.warnings[0], ": " + std::to_string(both) + " texts stand in more than one part"));
+  CHECK(contains(result.warnings[0],
+                 ": " + std::to_string(both) + " texts stand in more than one part"));
   CHECK(contains(result.warnings[0], "such as \"text "));
 
   // Pairs: whole ones and single texts are counted apart; columns that say nothing: whole rows.

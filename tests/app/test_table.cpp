@@ -39,7 +39,8 @@ TEST_CASE("table: a quote in a .tsv is an ordinary character", "[table]") {
   CHECK(table.warnings.empty());
 }
 
-TEST_CASE("table: byte order mark, \\r\\n, no line end at the end, empty lines at the end", "[table]") {
+TEST_CASE("table: byte order mark, \\r\\n, no line end at the end, empty lines at the end",
+          "[table]") {
   const Folder folder("table-ends");
   for (const char* content :
        {"\xEF\xBB\xBFtext\tlabel\r\none\t1\r\ntwo\t0\r\n", "text\tlabel\none\t1\ntwo\t0",
@@ -101,12 +102,13 @@ TEST_CASE("table: --format says more than the extension", "[table]") {
 
 TEST_CASE("table: .jsonl with labels of every kind", "[table]") {
   const Folder folder("table-jsonl");
-  const auto path = folder.write("a.jsonl",
-                                 "{\"text\": \"caf\\u00e9 \\\"x\\\"\", \"label\": 1, \"label_text\": \"dup\"}\n"
-                                 "\n"
-                                 "{\"label\": \"two words\", \"text\": \"b\\tc\", \"more\": [1]}\r\n"
-                                 "{\"text\": \"c\", \"label\": 2.0}\n"
-                                 "{\"text\": 7, \"label\": true}");
+  const auto path =
+      folder.write("a.jsonl",
+                   "{\"text\": \"caf\\u00e9 \\\"x\\\"\", \"label\": 1, \"label_text\": \"dup\"}\n"
+                   "\n"
+                   "{\"label\": \"two words\", \"text\": \"b\\tc\", \"more\": [1]}\r\n"
+                   "{\"text\": \"c\", \"label\": 2.0}\n"
+                   "{\"text\": 7, \"label\": true}");
   const Table table = read_table(path, {});
   REQUIRE(table.rows.size() == 4);
   CHECK(table.rows[0].text == "caf\xC3\xA9 \"x\"");
@@ -121,7 +123,8 @@ TEST_CASE("table: .jsonl with labels of every kind", "[table]") {
   const auto partly = folder.write("b.jsonl",
                                    "{\"text\": \"a\", \"label\": \"x\"}\n"
                                    "{\"text\": \"b\", \"label\": null}\n{\"text\": \"c\"}\n");
-  CHECK(contains(error_of([&] { read_table(partly, {}); }), "b.jsonl:2: has no label under \"label\""));
+  CHECK(contains(error_of([&] { read_table(partly, {}); }),
+                 "b.jsonl:2: has no label under \"label\""));
   const Table some = read_table(partly, unlabelled());
   CHECK_FALSE(some.has_labels);
   CHECK(some.rows[0].label == "x");
@@ -144,7 +147,8 @@ TEST_CASE("table: headers that are recognised", "[table]") {
       {"index\tsentence", "sentence", "", ""},
       {"sentence1\tsentence2\tlabel\tidx", "sentence1", "sentence2", "label"},
       {"sentence1\tsentence2\tgold_label", "sentence1", "sentence2", "gold_label"},
-      {"id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate", "question1", "question2", "is_duplicate"},
+      {"id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate", "question1", "question2",
+       "is_duplicate"},
       {"premise\thypothesis\tlabel", "premise", "hypothesis", "label"},
       {"index\tquestion\tsentence\tlabel", "question", "sentence", "label"},
       {"text_a\ttext_b\tlabel", "text_a", "text_b", "label"},
@@ -167,7 +171,8 @@ TEST_CASE("table: headers that are recognised", "[table]") {
     const auto position = [&](const std::string& column) {
       int at = 0;
       std::string header = std::string(known.header) + '\t';
-      for (std::size_t begin = 0; header.substr(begin, header.find('\t', begin) - begin) != column; ++at)
+      for (std::size_t begin = 0; header.substr(begin, header.find('\t', begin) - begin) != column;
+           ++at)
         begin = header.find('\t', begin) + 1;
       return "f" + std::to_string(at);
     };
@@ -180,7 +185,8 @@ TEST_CASE("table: headers that are recognised", "[table]") {
 
 TEST_CASE("table: columns by name", "[table]") {
   const Folder folder("table-columns");
-  const auto path = folder.write("a.tsv", "sentence1\tsentence2\tkind\tlabel\na\tb\tx\t1\nc\td\ty\t0\n");
+  const auto path =
+      folder.write("a.tsv", "sentence1\tsentence2\tkind\tlabel\na\tb\tx\t1\nc\td\ty\t0\n");
   TableOptions options;
   options.text_column = "sentence2";
   options.label_column = "kind";
@@ -212,7 +218,8 @@ TEST_CASE("table: columns by name", "[table]") {
 TEST_CASE("table: slices", "[table]") {
   const Folder folder("table-slices");
   std::string content = "text\tlabel\n";
-  for (int i = 0; i < 10; ++i) content += "t" + std::to_string(i) + "\t" + std::to_string(i % 2) + "\n";
+  for (int i = 0; i < 10; ++i)
+    content += "t" + std::to_string(i) + "\t" + std::to_string(i % 2) + "\n";
   const auto path = folder.write("a.tsv", content);
   const auto texts = [&](const TableOptions& options) {
     std::string out;
@@ -238,8 +245,8 @@ TEST_CASE("table: slices", "[table]") {
   CHECK(parse_row_range("2:5").last == 5);
   CHECK(parse_row_range("2:").last == -1);
   CHECK(parse_row_range(":5").first == 0);
-  for (const char* wrong : {"", ":", "5", "5:2", "3:3", "-1:4", "1:x", "1:2:3", "1 :2", ":0",
-                            "0:99999999999999999999"})
+  for (const char* wrong :
+       {"", ":", "5", "5:2", "3:3", "-1:4", "1:x", "1:2:3", "1 :2", ":0", "0:99999999999999999999"})
     CHECK(contains(error_of([&] { parse_row_range(wrong); }), "rows: "));
 }
 

@@ -1,5 +1,5 @@
-// The published files of MRPC and SST-2, counted. The numbers are those of the files' lines less the
-// header (counted without any reader: no field of theirs holds a line end).
+// The published files of MRPC and SST-2, counted. The numbers are those of the files' lines less
+// the header (counted without any reader: no field of theirs holds a line end).
 #include <cstdint>
 #include <filesystem>
 
@@ -13,8 +13,8 @@ namespace {
 struct Known {
   const char* file;
   std::int64_t rows;
-  std::int64_t ones;          // rows with label 1; -1: the file has no labels
-  std::int64_t quoted_rows;   // rows with a field that begins with a quote
+  std::int64_t ones;         // rows with label 1; -1: the file has no labels
+  std::int64_t quoted_rows;  // rows with a field that begins with a quote
 };
 
 void check_files(const std::string& folder, std::initializer_list<Known> files, bool pairs) {
@@ -56,9 +56,7 @@ TEST_CASE("table: MRPC, GLUE's files and the original ones", "[table]") {
 TEST_CASE("table: SST-2", "[table]") {
   if (!std::filesystem::exists(testing::shared_data("glue-sst2"))) RETORT_SKIP("no glue-sst2 here");
   check_files("glue-sst2",
-              {{"train.tsv", 67349, 37569, 0},
-               {"dev.tsv", 872, 444, 0},
-               {"test.tsv", 1821, -1, 0}},
+              {{"train.tsv", 67349, 37569, 0}, {"dev.tsv", 872, 444, 0}, {"test.tsv", 1821, -1, 0}},
               false);
   // Sentences keep the space that stands at their end in the file.
   TableOptions options;

@@ -41,7 +41,10 @@ TEST_CASE("labels: integers are ids, strings are sorted", "[labels]") {
   CHECK(map_of({"2", "0"}, 4).names() == Names{"0", "1", "2", "3"});
   CHECK(map_of({"1"}, 2).size() == 2);
 
-  CHECK(contains(error_of([] { map_of({"1", "2", "1"}); }), "f.tsv:3: has the label 2; integer labels"));
+  CHECK(contains(error_of([] {
+                   map_of({"1", "2", "1"});
+                 }),
+                 "f.tsv:3: has the label 2; integer labels"));
   CHECK(contains(error_of([] { map_of({"0", "-1"}); }), "f.tsv:3: has the label -1"));
   CHECK(contains(error_of([] { map_of({"0", "5"}, 5); }), "must be 0 to 4"));
   CHECK(contains(error_of([] { map_of({"a", "a"}); }), "at least two labels"));
@@ -71,12 +74,16 @@ TEST_CASE("labels: ids of a table's rows", "[labels]") {
 
   warnings.clear();
   const LabelMap placeholders = LabelMap::placeholders(2);
-  CHECK(placeholders.ids(table_of({"0", "LABEL_1", "1"}), &warnings) == std::vector<std::int64_t>{0, 1, 1});
+  CHECK(placeholders.ids(table_of({"0", "LABEL_1", "1"}), &warnings) ==
+        std::vector<std::int64_t>{0, 1, 1});
   CHECK(warnings.empty());  // LABEL_1 says no more than 1
 
   for (const char* wrong : {"3", "-1", "Neutral", "00", "1.0", " 1", "99999999999999999999"})
-    CHECK(contains(error_of([&] { named.ids(table_of({"neutral", wrong})); }),
-                   "f.tsv:3: has the label \"" + std::string(wrong) + "\"; expected one of \"entailment\""));
+    CHECK(contains(
+        error_of([&] {
+          named.ids(table_of({"neutral", wrong}));
+        }),
+        "f.tsv:3: has the label \"" + std::string(wrong) + "\"; expected one of \"entailment\""));
   CHECK(contains(error_of([&] { named.ids(table_of({nullptr})); }), "f.tsv:2: has no label"));
   CHECK(contains(error_of([&] { named.ids(table_of({"two\nlines"})); }), "\"two\\nlines\""));
   CHECK(contains(error_of([&] { named.name(3); }), "from 0 to 2, found 3"));
@@ -104,11 +111,14 @@ TEST_CASE("labels: config.json", "[labels]") {
   CHECK(contains(error_of([&] { read(R"({"id2label": {"0": []}})"); }), "config.json: id2label"));
   CHECK(contains(error_of([&] { read(R"({"id2label": ["a"]})"); }), "config.json: id2label"));
   CHECK(contains(error_of([&] { read(R"({"label2id": {"a": 0, "b": 0}})"); }), "the id 0 twice"));
-  CHECK(contains(error_of([&] { read(R"({"num_labels": 0})"); }), "config.json: labels: expected 1 to"));
-  CHECK(contains(error_of([&] { read(R"({"num_labels": 1000000000000})"); }), "config.json: labels:"));
-  CHECK(contains(
-      error_of([&] { read(R"({"id2label": {"0": "a", "1": "b"}, "label2id": {"a": 1, "b": 0}})"); }),
-      "config.json: label 0 is \"a\" in id2label and \"b\" in label2id"));
+  CHECK(contains(error_of([&] { read(R"({"num_labels": 0})"); }),
+                 "config.json: labels: expected 1 to"));
+  CHECK(contains(error_of([&] { read(R"({"num_labels": 1000000000000})"); }),
+                 "config.json: labels:"));
+  CHECK(contains(error_of([&] {
+                   read(R"({"id2label": {"0": "a", "1": "b"}, "label2id": {"a": 1, "b": 0}})");
+                 }),
+                 "config.json: label 0 is \"a\" in id2label and \"b\" in label2id"));
 
   const LabelMap map(Names{"no", "dup"});
   CHECK(map.id2label().dump() == R"({"0": "no", "1": "dup"})");
@@ -126,8 +136,10 @@ TEST_CASE("labels: the first difference of two maps", "[labels]") {
         "label 0 is \"no\" in the teacher and \"yes\" in the student");
   CHECK(a.first_difference(c, "the teacher", "the student") ==
         "the teacher has 2 labels and the student has 3");
-  CHECK_FALSE(LabelMap::placeholders(2).first_difference(LabelMap(Names{"0", "1"}), "x", "y").has_value());
-  CHECK(LabelMap(Names{"1", "0"}).first_difference(LabelMap::placeholders(2), "x", "y").has_value());
+  CHECK_FALSE(
+      LabelMap::placeholders(2).first_difference(LabelMap(Names{"0", "1"}), "x", "y").has_value());
+  CHECK(
+      LabelMap(Names{"1", "0"}).first_difference(LabelMap::placeholders(2), "x", "y").has_value());
 }
 
 }  // namespace
