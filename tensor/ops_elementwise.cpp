@@ -1,5 +1,7 @@
 // Elementwise operations, and copies between dtypes.
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "tensor/ops_internal.h"
 
@@ -26,13 +28,24 @@ void for_each_pair(const Plan<2>& plan, F f) {
   }
 }
 
+// Towards zero. Numbers outside become the nearest integer there is, NaN 0: a cast would be undefined.
+template <class To>
+To to_integer(double value) {
+  constexpr auto kLeast = std::numeric_limits<To>::min(), kMost = std::numeric_limits<To>::max();
+  if (value >= static_cast<double>(kMost)) return kMost;
+  if (value <= static_cast<double>(kLeast)) return kLeast;
+  return value != value ? To{0} : static_cast<To>(value);
+}
+
 template <class To, class From>
 To convert(From value) {
   constexpr bool from_half = std::is_same_v<From, f16> || std::is_same_v<From, bf16>;
   constexpr bool to_half = std::is_same_v<To, f16> || std::is_same_v<To, bf16>;
   if constexpr (from_half && to_half) return To(static_cast<float>(value));
-  else if constexpr (from_half) return static_cast<To>(static_cast<float>(value));
+  else if constexpr (from_half) return convert<To>(static_cast<float>(value));
   else if constexpr (to_half) return To(static_cast<float>(value));
+  else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>)
+    return to_integer<To>(static_cast<double>(value));
   else return static_cast<To>(value);
 }
 

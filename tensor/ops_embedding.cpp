@@ -1,4 +1,5 @@
 // Rows looked up in a table, and dropout.
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/ops_internal.h"
@@ -30,7 +31,8 @@ Tensor embedding_backward(const Tensor& dy, const Tensor& ids, std::int64_t tabl
 
 DropoutRule dropout_rule(double p, const RandomSite& site, std::uint32_t row_offset) {
   check(p >= 0 && p < 1, "dropout: expected a probability in [0, 1), found ", p);
-  return {.drop_below = static_cast<std::uint32_t>(std::llround(p * 0x1p32)),
+  // Next to 1, 2^32·p would round to 2^32, which is 0 again: no dropout at all.
+  return {.drop_below = static_cast<std::uint32_t>(std::min(std::round(p * 0x1p32), 0x1p32 - 1)),
           .scale = 1 / (1 - p),
           .site = site,
           .row_offset = row_offset};

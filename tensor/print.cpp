@@ -93,6 +93,7 @@ std::string Tensor::text() const {
   const auto values = to_vector<double>();
   const bool integral = !is_floating(dtype_);
   if (rank() == 0) return number_text(values[0], integral);
+  if (values.empty()) return "[]";  // as NumPy; the other dimensions may be huge
   Printer printer{values, shape_, contiguous_strides(shape_), integral, count() > kThreshold};
   printer.measure(0, 0);
   std::string out;

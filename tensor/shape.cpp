@@ -28,7 +28,12 @@ int Shape::wrap(int dim) const {
 
 std::int64_t Shape::count() const {
   std::int64_t product = 1;
-  for (const std::int64_t size : *this) product *= size;
+  bool overflow = false;
+  for (const std::int64_t size : *this) {
+    if (size == 0) return 0;
+    overflow = __builtin_mul_overflow(product, size, &product) || overflow;
+  }
+  check(!overflow, "shape ", *this, ": is too large");
   return product;
 }
 
@@ -57,10 +62,11 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << 
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides = shape;
-  std::int64_t stride = 1;
+  // Unsigned: beside a size of 0 the others may be so large that the product wraps around.
+  std::uint64_t stride = 1;
   for (int dim = shape.rank() - 1; dim >= 0; --dim) {
-    strides[dim] = stride;
-    stride *= shape[dim];
+    strides[dim] = static_cast<std::int64_t>(stride);
+    stride *= static_cast<std::uint64_t>(shape[dim]);
   }
   return strides;
 }

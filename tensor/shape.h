@@ -26,7 +26,7 @@ class Shape {
   std::int64_t& operator[](int dim) { return sizes_[wrap(dim)]; }
   /// `dim` as a number in [0, rank); an error when it isn't one.
   int wrap(int dim) const;
-  /// Product of the sizes (1 for a scalar).
+  /// Product of the sizes (1 for a scalar); an error when it passes 2^63.
   std::int64_t count() const;
   void append(std::int64_t size);
   void erase(int dim);

@@ -19,17 +19,21 @@ Storage::Storage(std::shared_ptr<const void> owner_, const void* data_, std::siz
       read_only(true) {}
 Storage::~Storage() { cpu_allocator().release(block); }
 
+namespace {
+
+// Bytes of a tensor; hostile sizes are errors.
+std::size_t byte_count(const Shape& shape, DType dtype) {
+  for (const std::int64_t size : shape) check(size >= 0, "tensor: a size in ", shape, " is negative");
+  const std::int64_t limit = (std::int64_t{1} << 46) / static_cast<std::int64_t>(size_of(dtype));
+  check(shape.count() < limit, "tensor: ", shape, " is too large");
+  return static_cast<std::size_t>(shape.count()) * size_of(dtype);
+}
+
+}  // namespace
+
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
-  // Checked by division, so that hostile sizes can't overflow the product.
-  std::int64_t limit = (std::int64_t{1} << 46) / static_cast<std::int64_t>(size_of(dtype));
-  for (const std::int64_t size : shape) {
-    check(size >= 0, "tensor: a size in ", shape, " is negative");
-    if (size > 0) limit /= size;
-  }
-  check(limit > 0 || shape.count() == 0, "tensor: ", shape, " is too large");
   Tensor result;
-  result.storage_ =
-      std::make_shared<Storage>(static_cast<std::size_t>(shape.count()) * size_of(dtype));
+  result.storage_ = std::make_shared<Storage>(byte_count(shape, dtype));
   result.shape_ = shape;
   result.strides_ = contiguous_strides(shape);
   result.dtype_ = dtype;
@@ -51,8 +55,7 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
 Tensor Tensor::borrow(std::shared_ptr<const void> owner, const void* data, const Shape& shape,
                       DType dtype) {
   Tensor result;
-  result.storage_ = std::make_shared<Storage>(
-      std::move(owner), data, static_cast<std::size_t>(shape.count()) * size_of(dtype));
+  result.storage_ = std::make_shared<Storage>(std::move(owner), data, byte_count(shape, dtype));
   result.shape_ = shape;
   result.strides_ = contiguous_strides(shape);
   result.dtype_ = dtype;
@@ -69,9 +72,10 @@ Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
 }
 
 bool Tensor::is_contiguous() const {
+  if (count() == 0) return true;
   std::int64_t expected = 1;
   for (int dim = rank() - 1; dim >= 0; --dim) {
-    if (shape_[dim] != 1 && strides_[dim] != expected) return count() == 0;
+    if (shape_[dim] != 1 && strides_[dim] != expected) return false;
     expected *= shape_[dim];
   }
   return true;
@@ -91,7 +95,13 @@ T* Tensor::mutable_data() {
   return static_cast<T*>(mutable_raw());
 }
 
+const void* Tensor::raw() const {
+  check(defined(), "tensor: expected a tensor, found an undefined one");
+  return storage_->data + offset_ * static_cast<std::int64_t>(size_of(dtype_));
+}
+
 void* Tensor::mutable_raw() {
+  check(defined(), "tensor: expected a tensor, found an undefined one");
   check(!storage_->read_only, "tensor: ", shape_, " is read-only (a mapped file or frozen weight)");
   ++storage_->version;
   return const_cast<void*>(raw());
@@ -112,17 +122,19 @@ std::vector<T> Tensor::to_vector() const {
 
 Tensor Tensor::reshape(const Shape& wanted) const {
   Shape shape = wanted;
-  std::int64_t known = 1;
   int open = -1;
   for (int dim = 0; dim < shape.rank(); ++dim) {
-    if (shape[dim] != -1) {
-      known *= shape[dim];
-      continue;
-    }
+    check(shape[dim] >= -1, "reshape: a size in ", wanted, " is negative");
+    if (shape[dim] != -1) continue;
     check(open < 0, "reshape: ", wanted, " leaves two sizes open");
     open = dim;
   }
-  if (open >= 0 && known > 0) shape[open] = count() / known;
+  if (open >= 0) {
+    shape[open] = 1;
+    const std::int64_t known = shape.count();
+    check(known > 0, "reshape: ", wanted, " leaves a size open that its zeros don't determine");
+    shape[open] = count() / known;
+  }
   check(shape.count() == count(), "reshape: ", shape_, " has ", count(), " elements and ", wanted,
         " has another number");
   Tensor result = contiguous();
@@ -162,6 +174,7 @@ Tensor Tensor::slice(int dim, std::int64_t begin, std::int64_t end) const {
 }
 
 Tensor Tensor::expand(const Shape& shape) const {
+  for (const std::int64_t size : shape) check(size >= 0, "expand: a size in ", shape, " is negative");
   check(broadcast(shape_, shape, "expand") == shape, "expand: ", shape_, " doesn't broadcast to ", shape);
   Tensor result = *this;
   result.shape_ = shape;

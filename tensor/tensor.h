@@ -71,8 +71,8 @@ class Tensor {
   const T* data() const;
   template <class T>
   T* mutable_data();
-  const void* raw() const { return storage_->data + offset_ * static_cast<std::int64_t>(size_of(dtype_)); }
-  void* mutable_raw();  ///< also counts as a write
+  const void* raw() const;  ///< an error for an undefined tensor
+  void* mutable_raw();      ///< also counts as a write
   /// The only element's value.
   double item() const;
   /// All elements in row-major order, converted.

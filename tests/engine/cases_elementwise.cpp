@@ -1,0 +1,137 @@
+// Cases of elementwise operations, with libm as the second opinion.
+#include <cmath>
+
+#include "tensor/base/error.h"
+#include "tensor/ops.h"
+#include "tests/engine/cases.h"
+
+namespace retort::testing {
+namespace {
+
+const std::vector<std::vector<Shape>> kUnaryShapes = {{{3, 4}}, {{}},   {{1}},       {{0, 3}},
+                                                      {{17}},   {{33}}, {{120, 517}}};
+const std::vector<std::vector<Shape>> kBinaryShapes = {
+    {{3, 4}, {3, 4}},         {{2, 1, 3}, {4, 1}}, {{}, {2, 3}},
+    {{0, 3}, {1, 3}},         {{5}, {1}},          {{33, 7}, {7}},
+    {{120, 517}, {120, 517}}, {{120, 517}, {517}}, {{120, 1}, {1, 517}}};
+
+Function unary_loop(double (*f)(double)) {
+  return [f](const Variables& in) {
+    std::vector<double> y;
+    for (const double x : in[0].value().to_vector<double>()) y.push_back(f(x));
+    return constant(y, in[0].shape(), in[0].dtype());
+  };
+}
+
+Function binary_loop(double (*f)(double, double)) {
+  return [f](const Variables& in) {
+    const Shape shape = broadcast(in[0].shape(), in[1].shape(), "case");
+    const auto a = broadcast_values(in[0], shape), b = broadcast_values(in[1], shape);
+    std::vector<double> y;
+    for (std::size_t i = 0; i < a.size(); ++i) y.push_back(f(a[i], b[i]));
+    return constant(y, shape, in[0].dtype());
+  };
+}
+
+Case unary(const std::string& name, Variable (*f)(const Variable&), double (*loop)(double),
+           Values values = Values::normal, bool extreme = true) {
+  return {.name = name,
+          .functions = {name},
+          .kernels = {"unary", "binary"},
+          .f = [f](const Variables& in) { return f(in[0]); },
+          .values = {values},
+          .shapes = kUnaryShapes,
+          .reference = unary_loop(loop),
+          .extreme = extreme};
+}
+
+Case binary(const std::string& name, Variable (*f)(const Variable&, const Variable&),
+            double (*loop)(double, double), Values second = Values::normal) {
+  return {.name = name,
+          .functions = {name},
+          .kernels = {"binary", "reduce"},
+          .f = [f](const Variables& in) { return f(in[0], in[1]); },
+          .values = {Values::normal, second},
+          .shapes = kBinaryShapes,
+          .reference = binary_loop(loop),
+          .extreme = true};
+}
+
+}  // namespace
+
+std::vector<Case> elementwise_cases() {
+  std::vector<Case> cases = {
+      binary("add", add, [](double a, double b) { return a + b; }),
+      binary("subtract", subtract, [](double a, double b) { return a - b; }),
+      binary("multiply", multiply, [](double a, double b) { return a * b; }),
+      binary(
+          "divide", divide, [](double a, double b) { return a / b; }, Values::off_zero),
+      unary("negate", negate, [](double x) { return -x; }),
+      unary(
+          "exp", exp, [](double x) { return std::exp(x); }, Values::normal, false),
+      unary(
+          "log", log, [](double x) { return std::log(x); }, Values::positive),
+      unary(
+          "sqrt", sqrt, [](double x) { return std::sqrt(x); }, Values::positive),
+      unary("tanh", tanh, [](double x) { return std::tanh(x); }),
+      unary("erf", erf, [](double x) { return std::erf(x); }),
+      unary(
+          "relu", relu, [](double x) { return x > 0 ? x : 0.0; }, Values::off_zero),
+      unary(
+          "abs", abs, [](double x) { return std::fabs(x); }, Values::off_zero),
+      unary("square", square, [](double x) { return x * x; }),
+      unary("sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }),
+      unary("gelu", gelu, [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }),
+      unary("alias", alias, [](double x) { return x; }),
+      {.name = "scale",
+       .functions = {"scale"},
+       .kernels = {"binary"},
+       .f = [](const Variables& in) { return scale(in[0], -2.5); },
+       .shapes = kUnaryShapes,
+       .reference = unary_loop([](double x) { return -2.5 * x; }),
+       .extreme = true},
+      {.name = "add_scalar",
+       .functions = {"add_scalar"},
+       .kernels = {"binary"},
+       .f = [](const Variables& in) { return add_scalar(in[0], 1.5); },
+       .shapes = kUnaryShapes,
+       .reference = unary_loop([](double x) { return x + 1.5; }),
+       .extreme = true},
+      {.name = "operators",
+       .functions = {"operator+", "operator-", "operator*", "operator/"},
+       .kernels = {"binary"},
+       .f =
+           [](const Variables& in) {
+             return -(in[0] * 2.0) + (3.0 * in[1] - in[0] / in[1]) * in[0] + 1.5;
+           },
+       .values = {Values::normal, Values::off_zero},
+       .shapes = {{{3, 4}, {3, 4}}, {{2, 1}, {3}}},
+       .reference =
+           binary_loop([](double a, double b) { return -2 * a + (3 * b - a / b) * a + 1.5; }),
+       .composed = true},
+      // Not differentiable, but a kernel like the others.
+      {.name = "fill",
+       .kernels = {"fill"},
+       .f = [](const Variables& in) { return Tensor::full(in[0].shape(), 0.75, in[0].dtype()); },
+       .shapes = kUnaryShapes,
+       .reference = unary_loop([](double) { return 0.75; }),
+       .differentiable = false,
+       .nan_reaches = [](std::size_t, const Shape&, std::int64_t) { return false; }},
+  };
+  for (const BinaryOp op : {BinaryOp::maximum, BinaryOp::minimum})
+    cases.push_back(
+        {.name = op == BinaryOp::maximum ? "maximum" : "minimum",
+         .kernels = {"binary"},
+         .f = [op](const Variables& in) -> Variable {
+           return ops::binary(op, in[0].value(), in[1].value());
+         },
+         .shapes = kBinaryShapes,
+         .reference = op == BinaryOp::maximum
+                          ? binary_loop([](double a, double b) { return a < b ? b : a; })
+                          : binary_loop([](double a, double b) { return b < a ? b : a; }),
+         .differentiable = false,
+         .extreme = true});
+  return cases;
+}
+
+}  // namespace retort::testing
