@@ -26,6 +26,10 @@ std::vector<float> predict_logits(const Model& model, const Examples& examples, 
     const std::int64_t end = std::min(begin + batch_size, examples.count());
     const Output output = model.forward(examples.batch(row_range(begin, end), model.limits()), {}, {});
     const auto part = output.logits.value().to_vector<float>();
+    for (std::size_t i = 0; i < part.size(); ++i)
+      check(std::isfinite(part[i]), "the logits of example ",
+            begin + static_cast<std::int64_t>(i) / output.logits.size(1) + 1,
+            " aren't finite; the model's weights are damaged");
     logits.insert(logits.end(), part.begin(), part.end());
     if (progress) progress(end);
   }

@@ -12,7 +12,8 @@
 namespace retort {
 
 /// Logits of all examples, row-major [examples, labels]. `progress`, if given, is called with the
-/// number of examples done. A row's logits don't depend on the batch size.
+/// number of examples done. A row's logits don't depend on the batch size. Error: logits that aren't
+/// finite.
 std::vector<float> predict_logits(const Model& model, const Examples& examples, std::int64_t batch_size = 32,
                                   const std::function<void(std::int64_t)>& progress = {});
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "distill/data/labels.h"
 #include "nn/weights/load.h"
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
@@ -21,11 +22,15 @@ DirectoryFacts DirectoryFacts::read(const std::filesystem::path& directory) {
   DirectoryFacts facts;
   if (!std::filesystem::exists(path)) return facts;
   const Json json = Json::parse_file(path);
-  facts.random = json.get("initialised", "trained") == "random";
-  const std::int64_t length = json.get("max_length", 0);
-  check(length >= 0 && length <= 1 << 24, path.string(), ": max_length: expected a length, found ", length);
-  facts.max_length = static_cast<int>(length);
-  facts.pair_style = parse_pair_style(json.get("pair_style", "segments"));
+  try {
+    facts.random = json.get("initialised", "trained") == "random";
+    const std::int64_t length = json.get("max_length", 0);
+    check(length >= 0 && length <= 1 << 24, "max_length: expected a length, found ", length);
+    facts.max_length = static_cast<int>(length);
+    facts.pair_style = parse_pair_style(json.get("pair_style", "segments"));
+  } catch (const Error& error) {
+    fail(path.string(), ": ", error.what());
+  }
   return facts;
 }
 
@@ -42,14 +47,18 @@ void check_vocabulary(const Tokenizer& tokenizer, const ModelConfig& config, con
   check(pieces <= config.vocab_size, where, ": the tokenizer has ", pieces,
         " pieces and config.json a vocab_size of ", config.vocab_size,
         ": ids would lie beyond the table; use the vocabulary that belongs to the model");
-  // Tables are often padded to a multiple of 64 or 128 rows, never by more.
-  check(config.vocab_size <= (pieces + 127) / 128 * 128, where, ": the tokenizer has only ", pieces,
+  // Tables are often padded to a multiple of 8, 64 or 128 rows, never by more. Any other difference is
+  // a vocabulary that lacks its end or belongs to another model.
+  const bool padded = config.vocab_size % 8 == 0 && config.vocab_size <= (pieces + 127) / 128 * 128;
+  check(config.vocab_size == pieces || padded, where, ": the tokenizer has only ", pieces,
         " pieces and config.json a vocab_size of ", config.vocab_size,
         ": the vocabulary belongs to another model (or set vocab_size to ", pieces, ")");
 }
 
 ModelDirectory ModelDirectory::open(const std::filesystem::path& path) {
   ModelConfig config = ModelConfig::read(path);
+  // Stricter than what a model needs: names twice, id2label and label2id that contradict each other.
+  config.labels = LabelMap::from_config(config.raw, (path / "config.json").string()).names();
   ModelDirectory directory{path, std::move(config), Tokenizer::load(path), DirectoryFacts::read(path)};
   check_vocabulary(directory.tokenizer, directory.config, path.string());
   return directory;

@@ -213,6 +213,9 @@ TrainerResult Trainer::run(bool resume) {
   // Lines that a killed run wrote after its last checkpoint are written again.
   std::error_code none;
   if (!std::filesystem::exists(log_path(), none)) std::ofstream(log_path(), std::ios::binary);
+  const std::uintmax_t logged = std::filesystem::file_size(log_path());
+  check(logged >= log_bytes_, log_path().string(), ": has ", logged, " bytes, the checkpoint knows of ",
+        log_bytes_, "; bring the log back, or start again with --overwrite");
   std::filesystem::resize_file(log_path(), log_bytes_);
 
   std::vector<std::int64_t> rows;

@@ -20,7 +20,7 @@ Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLim
       const std::int32_t type = sequence->type_ids.empty() ? 0 : sequence->type_ids[i];
       check(id >= 0 && id < limits.vocab, "batch: token id ", id, " is outside of the model's ",
             limits.vocab, " ids; the tokenizer belongs to another model");
-      check(type >= 0 && type < limits.types, "batch: token type ", type,
+      check(type >= 0 && (type < limits.types || limits.types == 0), "batch: token type ", type,
             " is outside of the model's ", limits.types);
       ids.push_back(id);
       types.push_back(type);

@@ -19,7 +19,7 @@ struct TokenSequence {
 struct BatchLimits {
   std::int64_t vocab = 0;
   std::int64_t positions = 0;
-  std::int64_t types = 0;
+  std::int64_t types = 0;  ///< 0: the model has no token types, and any are fine
 };
 
 /// Token ids of all sequences end to end, without padding.

@@ -53,6 +53,11 @@ double number_at(const Json& json, const std::string& file, const char* key, dou
   return number;
 }
 
+std::string text_at(const Json& json, const std::string& file, const char* key, const char* otherwise) {
+  const Json* value = json.find(key);
+  return value && !value->is_null() ? value->as_string(file + ": " + key) : otherwise;
+}
+
 std::vector<std::string> labels_at(const Json& json, const std::string& file) {
   const Json* map = json.find("id2label");
   std::vector<std::string> labels;
@@ -99,23 +104,28 @@ ModelConfig ModelConfig::parse(const Json& json, const std::string& file) {
   config.heads = size_at(json, file, keys.heads, 12, 1 << 12);
   config.intermediate_size = size_at(json, file, keys.intermediate, 3072, 1 << 20);
   config.max_positions = size_at(json, file, "max_position_embeddings", 512, 1 << 24);
-  config.token_types = bert ? size_at(json, file, "type_vocab_size", 2, 1 << 16) : 1;
+  config.token_types = bert ? size_at(json, file, "type_vocab_size", 2, 1 << 16) : 0;
   check(config.hidden_size % config.heads == 0, file, ": ", keys.hidden, " ", config.hidden_size,
         " doesn't divide into ", config.heads, " heads");
-  config.activation = json.get(keys.activation, "gelu");
+  config.activation = text_at(json, file, keys.activation, "gelu");
+  check(config.activation == "gelu" || config.activation == "relu", file, ": ", keys.activation, ": '",
+        config.activation, "' isn't supported; there are gelu and relu");
   config.layer_norm_epsilon = bert ? number_at(json, file, "layer_norm_eps", 1e-12, 0, 1) : 1e-12;
   config.hidden_dropout = number_at(json, file, keys.hidden_dropout, 0.1, 0, 0.999);
   config.attention_dropout = number_at(json, file, keys.attention_dropout, 0.1, 0, 0.999);
   config.classifier_dropout = number_at(json, file, keys.classifier_dropout,
                                         bert ? config.hidden_dropout : 0.2, 0, 0.999);
   config.initializer_range = number_at(json, file, "initializer_range", 0.02, 0, 100);
-  config.pad_token_id = json.get("pad_token_id", 0);
+  if (const Json* pad = json.find("pad_token_id"); pad && !pad->is_null())
+    config.pad_token_id = pad->as_integer(file + ": pad_token_id");
   config.labels = labels_at(json, file);
-  const std::string positions = json.get("position_embedding_type", "absolute");
+  const std::string positions = text_at(json, file, "position_embedding_type", "absolute");
   check(positions == "absolute", file, ": position_embedding_type '", positions,
         "' isn't supported; there is absolute");
-  check(!json.get("is_decoder", false), file, ": is_decoder is true; Retort's BERT is an encoder");
-  const std::string problem = json.get("problem_type", "single_label_classification");
+  const Json* decoder = json.find("is_decoder");
+  check(!decoder || decoder->is_null() || !decoder->as_bool(file + ": is_decoder"), file,
+        ": is_decoder is true; Retort's BERT is an encoder");
+  const std::string problem = text_at(json, file, "problem_type", "single_label_classification");
   check(problem == "single_label_classification", file, ": problem_type '", problem,
         "' isn't supported; there is single_label_classification");
   return config;

@@ -19,7 +19,7 @@ struct ModelConfig {
   std::int64_t heads = 12;
   std::int64_t intermediate_size = 3072;
   std::int64_t max_positions = 512;
-  std::int64_t token_types = 2;  ///< DistilBERT has none: 1 here, and no table
+  std::int64_t token_types = 2;  ///< 0: the model has none (DistilBERT)
   std::string activation = "gelu";
   double layer_norm_epsilon = 1e-12;
   double hidden_dropout = 0.1;

@@ -97,7 +97,7 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
   config.layers = static_cast<std::int64_t>(options.layers.size());
   if (!same) {
     config.model_type = "distilbert";
-    config.token_types = 1;
+    config.token_types = 0;
     config.layer_norm_epsilon = 1e-12;
     config.raw = {};
   }

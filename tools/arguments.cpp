@@ -1,8 +1,12 @@
 #include "tools/arguments.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 
 #include "tensor/base/error.h"
+#include "tensor/base/file.h"
 #include "tensor/base/parallel.h"
 
 namespace retort::tools {
@@ -49,6 +53,21 @@ void print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
                        std::fflush(stdout) == 0;
   check(written, "stdout: can't be written");
+}
+
+void write_output(const std::string& path, const std::string& text) {
+  std::error_code none;
+  const auto status = std::filesystem::status(path, none);
+  const bool special = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+                       !std::filesystem::is_directory(status);
+  if (!special) return replace_file(path, text);
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  check(file != nullptr, path, ": can't be written: ", std::strerror(errno));
+  bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  written = std::fflush(file) == 0 && written;
+  const int reason = errno;
+  std::fclose(file);
+  check(written, path, ": can't be written: ", std::strerror(reason));
 }
 
 }  // namespace retort::tools

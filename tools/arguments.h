@@ -28,4 +28,8 @@ void warn(const std::vector<std::string>& warnings);
 /// Writes to stdout and checks that it arrived.
 void print(const std::string& text);
 
+/// Writes a file that the user named: a regular file is replaced atomically; a device or a pipe
+/// (/dev/stdout, /dev/null) is written to, for replacing it would take it away from everybody else.
+void write_output(const std::string& path, const std::string& text);
+
 }  // namespace retort::tools

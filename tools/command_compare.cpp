@@ -79,7 +79,7 @@ struct Compare {
     else print(compare_table(report));
     if (!samples.empty() && !json) print(samples_table(report));
     if (!report_file.empty()) {
-      replace_file(report_file, render_report(report));
+      write_output(report_file, render_report(report));
       std::fprintf(stderr, "report: %s\n", report_file.c_str());
     }
     return 0;

@@ -12,7 +12,8 @@ namespace retort::tools {
 namespace {
 
 void refuse_to_replace(const std::string& path, bool overwrite) {
-  check(overwrite || !std::filesystem::exists(path), path, ": exists already; use --overwrite or another --out");
+  // A device is written to, not replaced.
+  check(overwrite || !std::filesystem::is_regular_file(path), path, ": exists already; use --overwrite or another --out");
 }
 
 void add_tickets(CLI::App& data, Action& action) {
@@ -28,7 +29,7 @@ void add_tickets(CLI::App& data, Action& action) {
   command->callback([&action] {
     action = [] {
       refuse_to_replace(out, overwrite);
-      replace_file(out, tickets_tsv(make_tickets(rows, seed)));
+      write_output(out, tickets_tsv(make_tickets(rows, seed)));
       print(out + ": " + std::to_string(rows) + " pairs\n");
       return 0;
     };
@@ -45,7 +46,7 @@ void add_support_desk(CLI::App& data, Action& action) {
     action = [] {
       refuse_to_replace(out, overwrite);
       const auto pairs = support_desk_pairs();
-      replace_file(out, tickets_tsv(pairs));
+      write_output(out, tickets_tsv(pairs));
       print(out + ": " + std::to_string(pairs.size()) + " pairs\n");
       return 0;
     };

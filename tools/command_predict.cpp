@@ -82,7 +82,7 @@ struct Predict {
       lines += json.dump(0, kLogitDigits) + "\n";
     }
     if (output.empty()) print(lines);
-    else replace_file(output, lines);
+    else write_output(output, lines);
     return 0;
   }
 };

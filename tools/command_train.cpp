@@ -170,9 +170,10 @@ void add_distill(CLI::App& app, Action& action, int argc, char** argv) {
   Recipe& recipe = training.recipe;
   CLI::App* command = app.add_subcommand("distill", "Train a student with a teacher");
   command->add_option("--teacher", recipe.teacher, "Directory of a trained classifier")->capture_default_str();
-  command->add_option("--student", recipe.student, "Model directory to start from")->capture_default_str();
-  command->add_option("--student-layers", recipe.student_layers,
-                      "Cut the student from these of the teacher's layers, counted from 1")->delimiter(',');
+  CLI::Option* student = command->add_option("--student", recipe.student, "Model directory to start from")->capture_default_str();
+  CLI::Option* layers =
+      command->add_option("--student-layers", recipe.student_layers,
+                          "Cut the student from these of the teacher's layers, counted from 1")->delimiter(',');
   command->add_option("--student-type", recipe.student_type, "Of a cut student: distilbert, or same")
       ->capture_default_str();
   command->add_option("--student-head", recipe.student_head, "Of a cut student: copy, or fresh")
@@ -181,7 +182,10 @@ void add_distill(CLI::App& app, Action& action, int argc, char** argv) {
                       "Weight of the teacher, 1 - alpha that of the labels; 0: labels alone (default 0.7)");
   command->add_option("--temperature", training.temperature, "Softens both distributions (default 3)");
   training.add_flags(*command);
-  command->callback([&action] {
+  command->callback([&action, student, layers] {
+    // One of the two flags takes the place of what a recipe file has for the other.
+    if (student->count() > 0 && layers->count() == 0) training.recipe.student_layers.clear();
+    if (layers->count() > 0 && student->count() == 0) training.recipe.student.clear();
     action = [] {
       Recipe& run = training.recipe;
       check(run.student.empty() != run.student_layers.empty(),

@@ -4,12 +4,21 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
 
 #include "tensor/base/error.h"
 #include "tools/commands.h"
 #include "tools/signals.h"
 
 namespace {
+
+// Errors are one line, whatever a file name or an argument in them holds.
+int complain(std::string message, int status) {
+  for (char& c : message)
+    if (c == '\n' || c == '\r') c = ' ';
+  std::fprintf(stderr, "retort: %s\n", message.c_str());
+  return status;
+}
 
 // On shared cores, threads that spin at a barrier cost the ones that work ten times over, and libgomp
 // reads how long it may spin only when it is loaded. So the process starts itself once more with a
@@ -48,12 +57,10 @@ int main(int argc, char** argv) {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-      std::fprintf(stderr, "retort: %s; see retort --help\n", error.what());
-      return 2;
+      return complain(error.what() + std::string("; see retort --help"), 2);
     }
     return action();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "retort: %s\n", error.what());
-    return 1;
+    return complain(error.what(), 1);
   }
 }
