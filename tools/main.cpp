@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
     retort::tools::add_compare(app, action);
     retort::tools::add_inspect(app, action);
     retort::tools::add_data(app, action);
+    retort::tools::add_tokenize(app, action);
     retort::tools::add_train_tokenizer(app, action);
     try {
       app.parse(argc, argv);

@@ -152,16 +152,17 @@ def predict(retort, reference, rows, folder):
     return np.array([row["logits"] for row in out], dtype=np.float64), out
 
 
-def has_tokenize(retort):
-    return subprocess.run([str(retort), "tokenize", "--help"], capture_output=True).returncode == 0
-
-
 def tokenize(retort, reference, rows, folder):
-    columns = write_table(folder / "ids.tsv", rows)
-    run(retort, "tokenize", "--model", reference.directory, "--input", folder / "ids.tsv", *columns,
-        "--max-length", reference.max_length, "--output", folder / "ids.jsonl")
+    separator = "\x1f"  # in no row
+    joined = reference.saved.get("pair_style") == "joined"
+    with open(folder / "ids.txt", "w", encoding="utf-8", newline="\n") as file:
+        for text, pair in rows:
+            file.write(text if pair is None else f"{text} [SEP] {pair}" if joined else text + separator + pair)
+            file.write("\n")
+    run(retort, "tokenize", "--model", reference.directory, "--input", folder / "ids.txt", "--json",
+        "--pair-separator", separator, "--max-length", reference.max_length, "--output", folder / "ids.jsonl")
     with open(folder / "ids.jsonl", encoding="utf-8") as file:
-        return [(row["ids"], row["types"]) for row in map(json.loads, file)]
+        return [(row["ids"], row["type_ids"]) for row in map(json.loads, file)]
 
 
 # ---- checks ------------------------------------------------------------------------------------------
@@ -249,12 +250,9 @@ def check_directory(report, retort, reference, options, folder):
         check_predictions(report, retort, reference, "pairs", SENTENCES, folder)
         check_predictions(report, retort, reference, "sentences", [(a, None) for a, _ in SENTENCES], folder)
     data = glue_rows(options.data) if options.data else {}
-    if has_tokenize(retort):
-        check_ids(report, retort, reference, "pairs", SENTENCES, folder)
-        for name, rows in data.items():
-            check_ids(report, retort, reference, name, rows, folder)
-    else:
-        print("SKIPPED ids: this retort has no command tokenize")
+    check_ids(report, retort, reference, "pairs", SENTENCES, folder)
+    for name, rows in data.items():
+        check_ids(report, retort, reference, name, rows, folder)
     if not reference.bare:
         for name, rows in data.items():
             check_predictions(report, retort, reference, name, rows[:options.rows], folder)

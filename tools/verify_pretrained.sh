@@ -4,7 +4,7 @@
 #   tools/verify_pretrained.sh DIR [RETORT_BINARY] [options of verify_pretrained.py]
 #
 # $PYTHON: a Python that has the packages of tests/golden/requirements.txt. Without it a virtual
-# environment with these versions is made in build/verify-python (once; 1 GB from PyTorch's CPU index, several without it).
+# environment with these versions is made in build/verify-python (once; several GB).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -37,10 +37,6 @@ if [ -z "$python" ]; then
     echo "making $environment" >&2
     rm -rf -- "$environment"
     python3 -m venv "$environment" || die "can't make a virtual environment; run: apt install python3-venv"
-    # The CPU build of PyTorch where its index can be reached: a tenth of the default one's size.
-    torch=$(grep '^torch==' "$requirements")
-    "$python" -m pip install --quiet --disable-pip-version-check --retries 0 \
-      --index-url https://download.pytorch.org/whl/cpu "$torch" 2> /dev/null || true
     "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements" ||
       die "pip couldn't install $requirements"
     cp "$requirements" "$environment/requirements.txt"
