@@ -31,6 +31,17 @@ std::vector<Checkpoint> all_checkpoints(const std::filesystem::path& out) {
   return found;
 }
 
+constexpr const char* kBuilding = ".building-";
+
+// Removes what is half-built, by this run or by one that was killed.
+void remove_half_built(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (entry.path().filename().string().starts_with(kBuilding)) found.push_back(entry.path());
+  for (const auto& path : found) std::filesystem::remove_all(path, error);
+}
+
 Tensor tensor_of(const SafetensorsFile& file, const std::string& name) {
   const TensorEntry* entry = file.find(name);
   const std::string path = file.file()->path().string();
@@ -51,10 +62,9 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& out) {
 void save_checkpoint(const std::filesystem::path& out, std::int64_t step, const Model& model,
                      const Adamw& optimizer, const Json& state) {
   const auto folder = out / "checkpoints";
-  const auto building = folder / (".building-step-" + std::to_string(step));
+  const auto building = folder / (kBuilding + ("step-" + std::to_string(step)));
   const auto final_path = folder / ("step-" + std::to_string(step));
-  std::filesystem::remove_all(building);
-  std::filesystem::create_directories(building);
+  remove_half_built(folder);
   std::vector<TensorToWrite> weights, moments;
   for (const Parameter& parameter : model.parameters()) {
     const Tensor& value = parameter.variable.value();
@@ -63,14 +73,20 @@ void save_checkpoint(const std::filesystem::path& out, std::int64_t step, const 
   const auto optimizer_state = optimizer.state();
   for (const auto& [name, value] : optimizer_state)
     moments.push_back({name, value.dtype(), {value.shape().begin(), value.shape().end()}, value.raw()});
-  write_safetensors(building / "model.safetensors", weights);
-  write_safetensors(building / "optimizer.safetensors", moments);
   Json complete = state;
   complete["step"] = step;
   complete["optimizer_steps"] = optimizer.steps();
-  replace_file(building / "state.json", complete.dump(2) + "\n");
-  std::filesystem::remove_all(final_path);  // left by a run that was overwritten
-  std::filesystem::rename(building, final_path);
+  try {
+    std::filesystem::create_directories(building);
+    write_safetensors(building / "model.safetensors", weights);
+    write_safetensors(building / "optimizer.safetensors", moments);
+    replace_file(building / "state.json", complete.dump(2) + "\n");
+    std::filesystem::remove_all(final_path);  // left by a run that was overwritten
+    std::filesystem::rename(building, final_path);
+  } catch (...) {
+    remove_half_built(folder);  // on a full disk above all
+    throw;
+  }
   sync_directory(folder);
   const auto found = all_checkpoints(out);
   for (std::size_t i = kKept; i < found.size(); ++i) std::filesystem::remove_all(found[i].path);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "distill/model_directory.h"
 #include "tensor/base/error.h"
 
 namespace retort {
@@ -153,6 +154,7 @@ void Recipe::check_values() const {
         "--student-head: expected copy or fresh, found '", student_head, "'");
   check(student_type == "distilbert" || student_type == "same",
         "--student-type: expected distilbert or same, found '", student_type, "'");
+  if (pair_style) parse_pair_style(*pair_style);
   parse_table_format(format);
   if (!rows.empty()) parse_row_range(rows);
 }

@@ -162,7 +162,13 @@ void Trainer::finish_epoch(std::int64_t epoch) {
   report.best = true;
   if (dev_) {
     const std::int64_t labels = model_.config().num_labels();
-    const ClassificationMetrics metrics = score(predict_logits(model_, *dev_), *dev_, labels);
+    const ClassificationMetrics metrics = [&] {
+      try {
+        return score(predict_logits(model_, *dev_), *dev_, labels);
+      } catch (const Error& error) {
+        fail("step ", step_, ", dev: ", error.what(), "; try a lower --lr; the last checkpoint is kept");
+      }
+    }();
     report.has_dev = true;
     report.accuracy = metrics.accuracy();
     report.f1 = metrics.f1();

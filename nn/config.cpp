@@ -146,7 +146,7 @@ Json ModelConfig::to_json() const {
   // Facts about the file that this one no longer has.
   Json::Object kept;
   for (const auto& [key, value] : json.as_object("config"))
-    if (key != "_name_or_path" && key != "num_labels" && key != "torch_dtype" && key != "dtype" &&
+    if (key != "_name_or_path" && key != "num_labels" && key != "torch_dtype" &&
         key != "gradient_checkpointing")
       kept.emplace_back(key, value);
   json = kept;

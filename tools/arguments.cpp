@@ -55,12 +55,19 @@ void print(const std::string& text) {
   check(written, "stdout: can't be written");
 }
 
-void write_output(const std::string& path, const std::string& text) {
+bool is_special_file(const std::string& path) {
+  // /dev/stdout may lead to a regular file, and is still no file to be replaced.
   std::error_code none;
+  const std::string absolute = std::filesystem::absolute(path, none).lexically_normal().string();
+  if (absolute.starts_with("/dev/std") || absolute.starts_with("/dev/fd/") || absolute.starts_with("/proc/"))
+    return true;
   const auto status = std::filesystem::status(path, none);
-  const bool special = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
-                       !std::filesystem::is_directory(status);
-  if (!special) return replace_file(path, text);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+         !std::filesystem::is_directory(status);
+}
+
+void write_output(const std::string& path, const std::string& text) {
+  if (!is_special_file(path)) return replace_file(path, text);
   std::FILE* file = std::fopen(path.c_str(), "wb");
   check(file != nullptr, path, ": can't be written: ", std::strerror(errno));
   bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();

@@ -28,8 +28,11 @@ void warn(const std::vector<std::string>& warnings);
 /// Writes to stdout and checks that it arrived.
 void print(const std::string& text);
 
-/// Writes a file that the user named: a regular file is replaced atomically; a device or a pipe
-/// (/dev/stdout, /dev/null) is written to, for replacing it would take it away from everybody else.
+/// A device, a pipe, or one of the process's own streams (/dev/stdout).
+bool is_special_file(const std::string& path);
+
+/// Writes a file that the user named: a regular file is replaced atomically; a special one
+/// is written to, for replacing it would take it away from everybody else.
 void write_output(const std::string& path, const std::string& text);
 
 }  // namespace retort::tools

@@ -12,8 +12,7 @@ namespace retort::tools {
 namespace {
 
 void refuse_to_replace(const std::string& path, bool overwrite) {
-  // A device is written to, not replaced.
-  check(overwrite || !std::filesystem::is_regular_file(path), path, ": exists already; use --overwrite or another --out");
+  check(overwrite || is_special_file(path) || !std::filesystem::exists(path), path, ": exists already; use --overwrite or another --out");
 }
 
 void add_tickets(CLI::App& data, Action& action) {

@@ -33,6 +33,9 @@ std::vector<std::string> spellings(const std::string& name, const std::string& b
 
 Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, bool frozen) {
   const TensorEntry& entry = *weight.tensor;
+  check(entry.shape.size() <= static_cast<std::size_t>(kMaxRank), weight.file->file()->path().string(), ": ",
+        entry.name, ": expected the shape ", parameter.shape, " (from config.json), found one of ",
+        entry.shape.size(), " dimensions");
   const Shape shape{std::span<const std::int64_t>(entry.shape)};
   check(shape == parameter.shape, weight.file->file()->path().string(), ": ", entry.name,
         ": expected the shape ", parameter.shape, " (from config.json), found ", shape);
