@@ -134,8 +134,10 @@ class Preparation {
     ModelDirectory teacher = ModelDirectory::open(recipe_.teacher);
     LoadedModel loaded = load_model(teacher.path, teacher.config, {.frozen = true});
     report(loaded.report, teacher.path.string());
-    check(keeps_head(teacher, loaded.report), teacher.path.string(),
+    check(teacher.facts.random || keeps_head(teacher, loaded.report), teacher.path.string(),
           ": has no trained classification head and can't teach; run retort train on it first");
+    if (teacher.facts.random)
+      say(teacher.path.string() + ": was initialised at random and never trained; it has nothing to teach");
     result_.teacher = std::move(loaded.model);
     if (recipe_.student.empty()) {
       CutStudent cut = cut_student(*result_.teacher, {.layers = recipe_.student_layers,
