@@ -132,7 +132,8 @@ void draw_rules(Svg& svg, const LineChart& chart, const Frame& frame) {
     } else if (rule.at >= frame.y.low && rule.at <= frame.y.high) {
       const double y = frame.at_y(rule.at);
       svg.line(frame.left, y, frame.right, y, "rule");
-      svg.text(frame.right + 8, y + 4, rule.label, "note");
+      // Above the rule at its left end: lines that near it do so at the right, where their labels are.
+      svg.text(frame.left + 4, y - 4, rule.label, "note");
     }
   }
 }
@@ -163,8 +164,6 @@ std::string render(const LineChart& chart, double width, double height, std::str
     left = std::max(left, text_width(tick_label(tick, y_decimals, chart.percent), kFont) + 10);
   for (const ChartLine& line : chart.lines)
     right = std::max(right, text_width(line.label, kFont) + 14);
-  for (const ChartRule& rule : chart.rules)
-    if (!rule.vertical) right = std::max(right, text_width(rule.label, kFont) + 12);
   frame.left = std::min(left, 0.3 * width);
   frame.right = width - std::min(right, 0.4 * width);
 
@@ -183,8 +182,9 @@ std::string render(const LineChart& chart, double width, double height, std::str
     for (Point& point : pixels)  // far outside the clip rectangle is as good as anywhere
       point = {frame.at_x(point.x), std::clamp(frame.at_y(point.y), -height, 2 * height)};
     const bool faint = line.look == ChartLine::Look::faint;
-    if (pixels.size() > 1) svg.polyline(pixels, (faint ? "faint " : "curve ") + line.css);
-    if (line.look == ChartLine::Look::dotted || (pixels.size() == 1 && !faint))
+    const bool dots = line.look == ChartLine::Look::dots;
+    if (pixels.size() > 1 && !dots) svg.polyline(pixels, (faint ? "faint " : "curve ") + line.css);
+    if (dots || line.look == ChartLine::Look::dotted || (pixels.size() == 1 && !faint))
       for (const Point& point : pixels) svg.circle(point.x, point.y, 3.5, "dot " + line.css);
     if (!line.label.empty()) labels.push_back({pixels.back().y, &line});
   }

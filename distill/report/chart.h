@@ -16,7 +16,7 @@ struct ChartLine {
   std::string label;  // at the line's right end; empty for none
   std::string css;    // the class that sets its colour
   std::vector<Point> points;
-  enum class Look { plain, faint, dotted } look = Look::plain;  // dotted: a dot at each point
+  enum class Look { plain, faint, dotted, dots } look = Look::plain;  // dotted: dots too; dots: no line
 };
 
 /// A rule at one x (from top to bottom) or y (from left to right).

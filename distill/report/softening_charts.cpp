@@ -82,7 +82,7 @@ std::string entropy_figure(const Report& report, const std::vector<Curve>& curve
   for (const Curve& curve : curves) {
     ChartLine line{curve.name, curve.css, {}, ChartLine::Look::plain};
     for (const double t : temperatures) line.points.push_back({t, mean_entropy(curve, t)});
-    ChartLine dots{"", curve.css, {}, ChartLine::Look::dotted};
+    ChartLine dots{"", curve.css, {}, ChartLine::Look::dots};
     chart.description += curve.name + ":";
     for (const double t : marked) {
       dots.points.push_back({t, mean_entropy(curve, t)});
