@@ -20,6 +20,23 @@ int complain(std::string message, int status) {
   return status;
 }
 
+// CLI11 says only that a command is missing when there is one that it doesn't know.
+void check_command(CLI::App& app, int argc, char** argv) {
+  CLI::App* level = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const auto commands = level->get_subcommands([](CLI::App*) { return true; });
+    if (commands.empty()) return;
+    std::string names;
+    CLI::App* found = nullptr;
+    for (CLI::App* command : commands) {
+      if (command->get_name() == argv[i]) found = command;
+      names += (names.empty() ? "" : ", ") + command->get_name();
+    }
+    retort::check(found != nullptr, "there is no command '", argv[i], "'; there are ", names);
+    level = found;
+  }
+}
+
 // On shared cores, threads that spin at a barrier cost the ones that work ten times over, and libgomp
 // reads how long it may spin only when it is loaded. So the process starts itself once more with a
 // bound, unless the user has set a policy; where that fails it just goes on.
@@ -54,6 +71,7 @@ int main(int argc, char** argv) {
     retort::tools::add_data(app, action);
     retort::tools::add_tokenize(app, action);
     retort::tools::add_train_tokenizer(app, action);
+    check_command(app, argc, argv);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -1,0 +1,242 @@
+// eval and predict through the command line: every kind of file, slices, threads, digits, labels.
+#include "distill/evaluate.h"
+#include "tests/app/command_testing.h"
+
+using namespace retort;
+using namespace retort::testing;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<Json> objects_of(const std::string& text) {
+  std::vector<Json> objects;
+  for (const std::string& line : lines_of(text))
+    objects.push_back(Json::parse(line, "a line of output"));
+  return objects;
+}
+
+std::vector<double> array_of(const Json& object, const char* key) {
+  std::vector<double> values;
+  for (const Json& value : object.find(key)->as_array(key)) values.push_back(value.as_number(key));
+  return values;
+}
+
+Arguments predict(const World& world, const Arguments& more, const std::string& model = "teacher") {
+  Arguments arguments = {"predict", "--model", world.at(model)};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+}  // namespace
+
+TEST_CASE("predict gives label, probabilities and logits that read back as the same numbers",
+          "[command]") {
+  const World world("predict");
+  const auto objects = objects_of(output_of(predict(world, {"--input", world.at("dev.tsv")})));
+  REQUIRE(objects.size() == static_cast<std::size_t>(kDevRows));
+  const ModelDirectory directory = ModelDirectory::open(world.at("teacher"));
+  TableOptions options;
+  options.label_required = false;
+  const Examples examples = encode_examples(read_table(world.at("dev.tsv"), options),
+                                            directory.tokenizer, nullptr, 32, PairStyle::segments);
+  const auto logits = predict_logits(*load_model(world.at("teacher")).model, examples);
+  for (std::size_t row = 0; row < objects.size(); ++row) {
+    INFO("row " << row);
+    const Json& object = objects[row];
+    const auto& members = object.as_object("row");
+    REQUIRE(members.size() == 3);
+    CHECK(members[0].first == "label");
+    CHECK(members[1].first == "probabilities");
+    CHECK(members[2].first == "logits");
+    const auto values = array_of(object, "logits"),
+               probabilities = array_of(object, "probabilities");
+    REQUIRE(values.size() == 2);
+    // Nine digits are enough for the very same f32.
+    CHECK(static_cast<float>(values[0]) == logits[2 * row]);
+    CHECK(static_cast<float>(values[1]) == logits[2 * row + 1]);
+    CHECK(probabilities[0] + probabilities[1] == Approx(1).epsilon(1e-8));
+    CHECK(probabilities[1] == Approx(1 / (1 + std::exp(values[0] - values[1]))).epsilon(1e-7));
+    CHECK(object.get("label", "") == (values[1] > values[0] ? "LABEL_1" : "LABEL_0"));
+  }
+}
+
+TEST_CASE("predict reads every kind of file and gives the same lines", "[command]") {
+  const World world("predict-files");
+  // With a quote, a comma and text that isn't ASCII; CSV and JSON write them their own way.
+  world.write("rows.tsv", "sentence1\tsentence2\nhe said \"no\", twice\tcafé\nplain\tb, c\n");
+  world.write("rows.txt", "sentence1\tsentence2\nhe said \"no\", twice\tcafé\nplain\tb, c\n");
+  world.write("rows.csv",
+              "sentence1,sentence2\r\n\"he said \"\"no\"\", twice\",café\r\nplain,\"b, c\"\r\n");
+  world.write("rows.jsonl",
+              "{\"sentence1\": \"he said \\\"no\\\", twice\", \"sentence2\": \"caf\\u00e9\"}\n"
+              "{\"sentence2\": \"b, c\", \"sentence1\": \"plain\"}\n");
+  world.write("quoted.tsv",
+              "sentence1\tsentence2\n\"he said \"\"no\"\", twice\"\tcafé\nplain\tb, c\n");
+  world.write("named.tsv", "x\ty\tz\ncafé\t9\the said \"no\", twice\nb, c\t9\tplain\n");
+  const std::string expected = output_of(predict(world, {"--input", world.at("rows.tsv")}));
+  CHECK(lines_of(expected).size() == 2);
+  for (const std::string name : {"rows.txt", "rows.csv", "rows.jsonl"}) {
+    INFO(name);
+    CHECK(output_of(predict(world, {"--input", world.at(name)})) == expected);
+  }
+  CHECK(output_of(predict(world, {"--input", world.at("quoted.tsv"), "--format", "tsv-quoted"})) ==
+        expected);
+  CHECK(output_of(predict(world, {"--input", world.at("named.tsv"), "--text-column", "z",
+                                  "--pair-column", "x"})) == expected);
+  CHECK(output_of(predict(world, {"--text", "he said \"no\", twice", "--pair", "café"})) +
+            output_of(predict(world, {"--text", "plain", "--pair", "b, c"})) ==
+        expected);
+  const std::string file = world.at("out.jsonl");
+  CHECK(output_of(predict(world, {"--input", world.at("rows.csv"), "--output", file})).empty());
+  CHECK(content_of(file) == expected);
+  CHECK(output_of(predict(world, {"--text", "plain"})) != lines_of(expected)[1] + "\n");
+  CHECK(lines_of(output_of(predict(world, {"--text", ""}))).size() ==
+        1);  // nothing but special tokens
+}
+
+TEST_CASE("Joined pairs are one text with [SEP] between", "[command]") {
+  const World world("joined");
+  world.make_model_directory("joined", world.config("bert", 3), 1, false, PairStyle::joined);
+  const auto joined = [&](const Arguments& more) {
+    return output_of(predict(world, more, "joined"));
+  };
+  CHECK(joined({"--text", "a b", "--pair", "c"}) == joined({"--text", "a b [SEP] c"}));
+  // The weights are the teacher's, which takes the pair as two segments.
+  CHECK(joined({"--text", "a b [SEP] c"}) == output_of(predict(world, {"--text", "a b [SEP] c"})));
+  CHECK(joined({"--text", "a b", "--pair", "c"}) !=
+        output_of(predict(world, {"--text", "a b", "--pair", "c"})));
+  // eval reads the choice from the directory too.
+  const Arguments data = {"--data", world.at("dev.tsv"), "--json"};
+  Arguments one = {"eval", "--model", world.at("joined")},
+            two = {"eval", "--model", world.at("teacher")};
+  one.insert(one.end(), data.begin(), data.end());
+  two.insert(two.end(), data.begin(), data.end());
+  CHECK(output_of(one) != output_of(two));
+}
+
+TEST_CASE("eval --json prints one object", "[command]") {
+  const World world("eval");
+  const std::string text =
+      output_of({"eval", "--model", world.at("teacher"), "--data", world.at("dev.tsv"), "--json"});
+  REQUIRE(lines_of(text).size() == 1);
+  const Json json = Json::parse(text, "eval --json");
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : json.as_object("eval")) keys.push_back(key);
+  CHECK(keys == std::vector<std::string>{"examples", "accuracy", "f1", "loss"});
+  CHECK(json.get("examples", 0) == kDevRows);
+  // Against predict: accuracy, F1 of id 1, mean −log p.
+  const auto rows = objects_of(output_of(predict(world, {"--input", world.at("dev.tsv")})));
+  const auto lines = lines_of(content_of(world.at("dev.tsv")));
+  double right = 0, loss = 0, both = 0, expected = 0, found = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t label = lines[i + 1].back() == '1';
+    const std::size_t predicted = rows[i].get("label", "") == "LABEL_1";
+    right += label == predicted;
+    both += label && predicted;
+    expected += static_cast<double>(label);
+    found += static_cast<double>(predicted);
+    loss -= std::log(array_of(rows[i], "probabilities")[label]);
+  }
+  const auto count = static_cast<double>(kDevRows);
+  CHECK(json.find("accuracy")->as_number("accuracy") == Approx(right / count));
+  CHECK(json.find("loss")->as_number("loss") == Approx(loss / count).epsilon(1e-6));
+  CHECK(json.find("f1")->as_number("f1") ==
+        Approx(both > 0 ? 2 * both / (expected + found) : 0).margin(1e-12));
+  CHECK(contains(output_of({"eval", "--model", world.at("teacher"), "--data", world.at("dev.tsv")}),
+                 "accuracy"));
+}
+
+TEST_CASE("Threads and batch size change no prediction", "[command]") {
+  const World world("predict-threads");
+  const Arguments input = {"--input", world.at("train.tsv")};
+  const auto with = [&](const Arguments& more) {
+    Arguments arguments = predict(world, input);
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return output_of(arguments);
+  };
+  const std::string expected = with({"--threads", "1"});
+  CHECK(lines_of(expected).size() == static_cast<std::size_t>(kTrainRows));
+  for (const char* threads : {"0", "3", "64"}) CHECK(with({"--threads", threads}) == expected);
+  for (const char* size : {"1", "7", "1000"}) CHECK(with({"--batch-size", size}) == expected);
+}
+
+TEST_CASE("--rows and --limit take slices", "[command]") {
+  const World world("slices");
+  const auto lines = lines_of(output_of(predict(world, {"--input", world.at("dev.tsv")})));
+  const auto slice = [&](std::size_t first, std::size_t last) {
+    std::string text;
+    for (std::size_t i = first; i < last; ++i) text += lines[i] + "\n";
+    return text;
+  };
+  const auto with = [&](const Arguments& more) {
+    Arguments arguments = predict(world, {"--input", world.at("dev.tsv")});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return output_of(arguments);
+  };
+  CHECK(with({"--limit", "5"}) == slice(0, 5));
+  CHECK(with({"--rows", "3:9"}) == slice(3, 9));
+  CHECK(with({"--rows", "20:"}) == slice(20, 24));
+  CHECK(with({"--rows", ":2"}) == slice(0, 2));
+  CHECK(with({"--rows", "3:9", "--limit", "2"}) == slice(3, 5));
+  CHECK(with({"--limit", "1000"}) == slice(0, 24));
+}
+
+TEST_CASE("Labels by name go from the table into the model and out again", "[command]") {
+  const World world("named-labels");
+  std::string table = "sentence\tkind\n", words[] = {"zebra", "apple", "mango"};
+  for (int i = 0; i < 30; ++i) table += words[i % 3] + " number\t" + "is " + words[i % 3] + "\n";
+  const std::string data = world.write("kinds.tsv", table).string(), out = world.at("out");
+  output_of({"train", "--model", world.at("start"), "--data", data, "--label-column", "kind",
+             "--out", out, "--epochs", "8", "--lr", "1e-2", "--quiet"});
+  const ModelConfig config = ModelConfig::read(out);
+  CHECK(config.labels == std::vector<std::string>{"is apple", "is mango", "is zebra"});
+  for (const std::string& word : words) {
+    const auto row =
+        objects_of(output_of({"predict", "--model", out, "--text", word + " number"})).at(0);
+    CHECK(row.get("label", "") ==
+          "is " + word);  // learnt: the words are in the vocabulary's letters
+    CHECK(array_of(row, "logits").size() == 3);
+  }
+  const Arguments eval = {"eval", "--model", out, "--label-column", "kind", "--json", "--data"};
+  Arguments known = eval, unknown = eval;
+  known.push_back(data);
+  CHECK(contains(output_of(known), "\"accuracy\": 1.0,"));
+  unknown.push_back(world.write("pear.tsv", "sentence\tkind\nx\tis apple\ny\tis pear\n").string());
+  const std::string line = complaint_of(unknown);
+  CHECK(contains(line, ":3:"));
+  CHECK(contains(line, "is pear"));
+}
+
+TEST_CASE("inspect describes directories and files", "[command]") {
+  const World world("inspect");
+  const std::string text = output_of({"inspect", world.at("teacher")});
+  CHECK(contains(text, "bert, 3 layers x 16, 2 heads, feed-forward 24"));
+  CHECK(contains(text, "classifier.weight"));
+  CHECK(contains(output_of({"inspect", world.at("start")}), "random, never trained"));
+  CHECK(contains(output_of({"inspect", world.at("teacher/model.safetensors")}),
+                 "bert.pooler.dense.bias"));
+  CHECK(contains(complaint_of({"inspect", world.at("nothing")}), world.at("nothing")));
+  CHECK(contains(complaint_of({"inspect", world.at("train.tsv")}), world.at("train.tsv")));
+}
+
+TEST_CASE("outputs writes what the model computes", "[command]") {
+  const World world("outputs");
+  const fs::path out = world.at("out.safetensors");
+  output_of({"outputs", "--model", world.at("teacher"), "--text", "a b", "--pair", "c", "--out",
+             out.string()});
+  const SafetensorsFile file(out);
+  for (const char* name : {"logits", "hidden.0", "hidden.3"}) CHECK(file.find(name) != nullptr);
+  REQUIRE(file.find("logits") != nullptr);
+  const auto row = objects_of(output_of(predict(world, {"--text", "a b", "--pair", "c"}))).at(0);
+  float values[2];
+  REQUIRE(file.find("logits")->bytes.size() == sizeof values);
+  std::memcpy(values, file.find("logits")->bytes.data(), sizeof values);
+  CHECK(values[0] == static_cast<float>(array_of(row, "logits")[0]));
+  CHECK(contains(complaint_of({"outputs", "--model", world.at("teacher"), "--ids", "2,900,3",
+                               "--out", out.string()}),
+                 "900"));
+  CHECK(contains(complaint_of({"outputs", "--model", world.at("teacher"), "--ids", "2,5,3",
+                               "--types", "0,7,0", "--out", out.string()}),
+                 "7"));
+}
