@@ -16,6 +16,11 @@ namespace {
 
 std::string reason() { return std::strerror(errno); }
 
+// check(call() == 0, …, reason()) could read errno before the call: arguments have no order.
+void check_call(bool succeeded, const std::filesystem::path& path, const char* what) {
+  if (!succeeded) fail(path.string(), what, reason());
+}
+
 // A descriptor that closes itself.
 class Descriptor {
  public:
@@ -36,7 +41,7 @@ class Descriptor {
 
 std::size_t regular_file_size(int descriptor, const std::filesystem::path& path) {
   struct stat status{};
-  check(::fstat(descriptor, &status) == 0, path.string(), ": can't be read: ", reason());
+  check_call(::fstat(descriptor, &status) == 0, path, ": can't be read: ");
   check(S_ISREG(status.st_mode), path.string(), ": expected a file, found ",
         S_ISDIR(status.st_mode) ? "a directory" : "something else");
   return static_cast<std::size_t>(status.st_size);
@@ -80,10 +85,9 @@ void replace_file(const std::filesystem::path& path,
         bytes -= static_cast<std::size_t>(put);
       }
     });
-    check(::fsync(file.get()) == 0, path.string(), ": can't be written: ", reason());
-    check(file.close(), path.string(), ": can't be written: ", reason());
-    check(::rename(temporary.c_str(), path.c_str()) == 0, path.string(),
-          ": can't be replaced: ", reason());
+    check_call(::fsync(file.get()) == 0, path, ": can't be written: ");
+    check_call(file.close(), path, ": can't be written: ");
+    check_call(::rename(temporary.c_str(), path.c_str()) == 0, path, ": can't be replaced: ");
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
