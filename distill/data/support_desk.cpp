@@ -1,4 +1,6 @@
-// Ten pairs as a support desk gets them, written by hand in the grammar's wordings.
+// Ten pairs as a support desk gets them, written by hand in the grammar's wordings. The five that
+// are no duplicates go from near to far: two opposites, another problem, another product, nothing
+// in common.
 #include "distill/data/tickets.h"
 
 namespace retort {
@@ -20,10 +22,10 @@ std::vector<TicketPair> support_desk_pairs() {
       {"The printer won't turn on", "My laser printer shows no sign of life", true},
       {"I can't log into my account", "I can't log out of my account", false},
       {"I want to cancel my subscription", "I want to renew my subscription", false},
-      {"The calendar sends me too many notifications", "The calendar sends me no notifications",
-       false},
+      {"The calendar sends me too many notifications",
+       "The calendar does not sync with my other devices", false},
       {"The router keeps losing the connection", "The printer keeps losing the connection", false},
-      {"I want my money back for my order", "I was charged too much for my order", false},
+      {"I want my money back for my order", "My laser printer shows no sign of life", false},
   };
   std::vector<TicketPair> pairs;
   for (const auto& pair : kPairs) {

@@ -17,18 +17,18 @@ constexpr std::uint32_t kTicketSite =
     0x54494B54u;  // tells this stream from others of the same seed
 
 // How often a text has each of the things around its matter.
-constexpr double kGreeting = 0.10;
-constexpr double kCircumstance = 0.06;
-constexpr double kClosing = 0.08;
-constexpr double kMention = 0.06;
-constexpr double kSolved = 0.05;
-constexpr double kUnsolved = 0.05;  // of those not solved
-constexpr double kSlip = 0.05;
+constexpr double kGreeting = 0.05;
+constexpr double kCircumstance = 0.03;
+constexpr double kClosing = 0.05;
+constexpr double kMention = 0.04;
+constexpr double kSolved = 0.03;
+constexpr double kUnsolved = 0.03;  // of those not solved
+constexpr double kSlip = 0.03;
 constexpr double kCasual = 0.20;
 
 // How often the two texts of a pair have the same wording, name or remarks beyond chance.
-constexpr double kSameWording = 0.2;
-constexpr double kSameName = 0.2;
+constexpr double kSameWording = 0.25;
+constexpr double kSameName = 0.25;
 constexpr double kSameRemarks = 0.1;
 
 // By what factor surging products and problems are likelier among duplicates (as a logarithm).
@@ -62,11 +62,11 @@ struct NearMiss {
   Difference difference;
   double share;
 };
-constexpr NearMiss kNearMisses[] = {{Difference::problem, 0.12},
-                                    {Difference::rival_problem, 0.10},
-                                    {Difference::product, 0.10},
-                                    {Difference::swapped_products, 0.03},
-                                    {Difference::solved, 0.03}};
+constexpr NearMiss kNearMisses[] = {{Difference::problem, 0.10},
+                                    {Difference::rival_problem, 0.08},
+                                    {Difference::product, 0.08},
+                                    {Difference::swapped_products, 0.02},
+                                    {Difference::solved, 0.02}};
 
 // What makes two texts the same to a reader: letters and digits without their case.
 std::string folded(const std::string& text) {

@@ -3,7 +3,7 @@
 // A ticket is about a matter: one product, one problem, open or solved. Two tickets are duplicates
 // when all three agree, so the labels are exact: whoever knows the grammar scores 100 %. Words
 // alone don't tell: a product has several names and a problem several wordings with few words in
-// common, while four in ten of the pairs that are no duplicates are near misses: the same product
+// common, while three in ten of the pairs that are no duplicates are near misses: the same product
 // with another problem, often one that is worded alike; the same words about another product; the
 // two products of a ticket swapped (one is broken, the other mentioned as fine); the same matter
 // solved and still open.
@@ -16,7 +16,7 @@
 // No pair occurs twice in one set (nor with its texts exchanged, nor in other capitals or
 // punctuation), and none of the support desk's is in any; so a part cut from a set tests pairs that
 // training has not seen. Single texts, and the phrases that they are made of, do recur: a set of
-// 8,000 pairs has some 9,000 different texts. Sets of different seeds may have pairs in common.
+// 8,000 pairs has some 7,000 different texts. Sets of different seeds may have pairs in common.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,8 @@ struct TicketPair {
 /// The most rows that one set may have.
 inline constexpr std::int64_t kMaxTicketRows = 200000;
 
-/// `rows` pairs, about half of them duplicates. The same seed gives the same pairs everywhere; fewer
-/// rows are the first of more. Errors: rows outside 1 .. kMaxTicketRows.
+/// `rows` pairs, about half of them duplicates. The same seed gives the same pairs everywhere;
+/// fewer rows are the first of more. Errors: rows outside 1 .. kMaxTicketRows.
 std::vector<TicketPair> make_tickets(std::int64_t rows, std::uint64_t seed);
 
 /// The pairs as a .tsv file with the columns text_a, text_b and label.

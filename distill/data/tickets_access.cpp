@@ -10,7 +10,6 @@ TicketKind access_tickets() {
       {{"my mailbox", "my email", "my inbox"}, -1.0},
       {{"the customer portal", "the customer website", "the client area"}, -0.2},
       {{"the company network", "the vpn", "the remote connection"}, 0.7},
-      {{"the training site", "the learning platform", "the course website"}, -0.6},
   };
   kind.problems = {
       // 0: the customer can't get in

@@ -10,7 +10,6 @@ TicketKind device_tickets() {
       {{"the router", "my wireless box", "the internet box"}, 0.5},
       {{"the monitor", "my screen", "the display"}, -0.8},
       {{"the scanner", "my document reader", "the scanning unit"}, 0.1},
-      {{"the speaker", "my loudspeaker", "the sound box"}, 0.9},
   };
   kind.problems = {
       // 0: won't turn on

@@ -10,7 +10,6 @@ TicketKind payment_tickets() {
       {{"my order", "my purchase", "the goods"}, -0.3},
       {{"my insurance", "the insurance policy", "my cover"}, 0.6},
       {{"my phone contract", "my mobile tariff", "the sim card"}, -0.7},
-      {{"my booking", "my reservation", "the hotel room"}, 0.2},
   };
   kind.problems = {
       // 0: charged twice

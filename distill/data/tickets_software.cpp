@@ -10,7 +10,6 @@ TicketKind software_tickets() {
       {{"the desktop client", "the program on my computer", "your computer program"}, 0.4},
       {{"the cloud drive", "the online storage", "my backup folder"}, -0.9},
       {{"the calendar", "the meeting planner", "your scheduling tool"}, -0.1},
-      {{"the chat tool", "the messenger", "our team chat"}, 0.8},
   };
   kind.problems = {
       // 0: it crashes when it starts
