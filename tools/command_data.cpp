@@ -16,7 +16,7 @@ void refuse_to_replace(const std::string& path, bool overwrite) {
 }
 
 void add_tickets(CLI::App& data, Action& action) {
-  static std::int64_t rows = 10000;
+  static std::int64_t rows = 20000;
   static std::uint64_t seed = 42;
   static std::string out;
   static bool overwrite = false;

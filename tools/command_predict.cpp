@@ -55,7 +55,9 @@ struct Predict {
       if (has_pair) row.pair = pair;
       rows.rows.push_back(row);
     } else {
-      rows = read_table(input, table.options(false));
+      TableOptions options = table.options(false);
+      options.strict_rows = true;  // or the output would not line up with the input
+      rows = read_table(input, options);
       warn(rows.warnings);
     }
     const Examples examples = encode_examples(rows, loaded.directory.tokenizer, nullptr,
