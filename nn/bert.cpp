@@ -13,13 +13,6 @@ constexpr EncoderLayerNames kNames = {.query = "attention.self.query",
                                       .output_norm = "output.LayerNorm",
                                       .drop_attention_output = true};
 
-std::vector<EncoderLayer> make_layers(const Scope& scope, const ModelConfig& config) {
-  std::vector<EncoderLayer> layers;
-  for (std::int64_t i = 0; i < config.layers; ++i)
-    layers.emplace_back(scope / std::to_string(i), config, kNames);
-  return layers;
-}
-
 }  // namespace
 
 Bert::Bert(ModelConfig source)
@@ -33,7 +26,7 @@ Bert::Bert(ModelConfig source)
       embedding_norm_(Scope(parameters(), "bert.embeddings.LayerNorm"), config().hidden_size,
                       config().layer_norm_epsilon),
       embedding_dropout_(Scope(parameters(), "bert.embeddings"), "dropout", config().hidden_dropout),
-      layers_(make_layers(Scope(parameters(), "bert.encoder.layer"), config())),
+      layers_(Scope(parameters(), "bert.encoder.layer"), config(), kNames),
       pooler_(Scope(parameters(), "bert.pooler.dense"), config().hidden_size, config().hidden_size),
       classifier_dropout_(Scope(parameters(), "bert"), "classifier_dropout",
                           config().classifier_dropout, RowsOf::sequences),
@@ -42,15 +35,9 @@ Bert::Bert(ModelConfig source)
 Output Bert::forward(const Batch& batch, const Want& want, const Context& context) const {
   check_want(want);
   Output output;
-  const int deepest = want.logits ? static_cast<int>(config().layers)
-                                  : (want.hidden.empty() ? 0 : *want.hidden.rbegin());
-  Variable x = embedding_dropout_(
+  const Variable embedded = embedding_dropout_(
       embedding_norm_(words_(batch.ids) + types_(batch.type_ids) + positions_(batch.positions)), context);
-  if (want.hidden.contains(0)) output.hidden[0] = x;
-  for (int layer = 1; layer <= deepest; ++layer) {
-    x = layers_[static_cast<std::size_t>(layer - 1)](x, batch.ragged, context);
-    if (want.hidden.contains(layer)) output.hidden[layer] = x;
-  }
+  const Variable x = layers_(embedded, batch, want, context, output);
   if (want.logits) {
     const Variable pooled = tanh(pooler_(embedding(x, batch.first_rows)));
     output.logits = classifier_(classifier_dropout_(pooled, context));

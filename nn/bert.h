@@ -1,8 +1,6 @@
 // BERT with a classification head (Devlin et al. 2019), as transformers' BertForSequenceClassification.
 #pragma once
 
-#include <vector>
-
 #include "nn/encoder.h"
 
 namespace retort {
@@ -18,7 +16,7 @@ class Bert : public Model {
   Embedding words_, positions_, types_;
   LayerNorm embedding_norm_;
   Dropout embedding_dropout_;
-  std::vector<EncoderLayer> layers_;
+  EncoderStack layers_;
   Linear pooler_;
   Dropout classifier_dropout_;
   Linear classifier_;

@@ -2,8 +2,6 @@
 // DistilBertForSequenceClassification: no token types, no pooler, a ReLU before the classifier.
 #pragma once
 
-#include <vector>
-
 #include "nn/encoder.h"
 
 namespace retort {
@@ -19,7 +17,7 @@ class DistilBert : public Model {
   Embedding words_, positions_;
   LayerNorm embedding_norm_;
   Dropout embedding_dropout_;
-  std::vector<EncoderLayer> layers_;
+  EncoderStack layers_;
   Linear pre_classifier_;
   Dropout classifier_dropout_;
   Linear classifier_;

@@ -30,4 +30,21 @@ Variable EncoderLayer::operator()(const Variable& x, const Ragged& ragged, const
       output_dropout_(output_(activation_(intermediate_(attended))), context, attended));
 }
 
+EncoderStack::EncoderStack(const Scope& scope, const ModelConfig& config, const EncoderLayerNames& names) {
+  for (std::int64_t i = 0; i < config.layers; ++i)
+    layers_.emplace_back(scope / std::to_string(i), config, names);
+}
+
+Variable EncoderStack::operator()(Variable x, const Batch& batch, const Want& want,
+                                  const Context& context, Output& output) const {
+  const auto deepest = want.logits ? static_cast<int>(layers_.size())
+                                   : (want.hidden.empty() ? 0 : *want.hidden.rbegin());
+  if (want.hidden.contains(0)) output.hidden[0] = x;
+  for (int layer = 1; layer <= deepest; ++layer) {
+    x = layers_[static_cast<std::size_t>(layer - 1)](x, batch.ragged, context);
+    if (want.hidden.contains(layer)) output.hidden[layer] = x;
+  }
+  return x;
+}
+
 }  // namespace retort

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "nn/layers.h"
 
@@ -30,6 +31,20 @@ class EncoderLayer {
   LayerNorm output_norm_;
   Dropout attention_dropout_, attention_output_dropout_, output_dropout_;
   Variable (*activation_)(const Variable&);
+};
+
+/// The layers of an encoder, one after the other.
+class EncoderStack {
+ public:
+  /// Layer i (from 0) gets the scope `scope`/i.
+  EncoderStack(const Scope& scope, const ModelConfig& config, const EncoderLayerNames& names);
+  /// From the embedding output (layer 0) to the deepest layer wanted. Hidden states that are wanted go
+  /// to `output`; the last layer's is returned.
+  Variable operator()(Variable embeddings, const Batch& batch, const Want& want, const Context& context,
+                      Output& output) const;
+
+ private:
+  std::vector<EncoderLayer> layers_;
 };
 
 }  // namespace retort

@@ -8,32 +8,20 @@
 namespace retort {
 namespace isa {
 
-// Declares the functions of one instruction set, f32 and (generic only) f64.
-#define RETORT_KERNEL(name, Args) void name##_f32(const Launch&, const Args&);
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
-  void name##_f32(const Launch&, const Args&);    \
-  std::int64_t name##_workspace_f32(const Args&, int);
 namespace generic {
-#include "tensor/kernels.def"
+#include "tensor/declare_f32.inc"
+// f64 exists in this table only.
 #define RETORT_KERNEL(name, Args) void name##_f64(const Launch&, const Args&);
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
-  void name##_f64(const Launch&, const Args&);    \
+#define RETORT_KERNEL_WITH_WORKSPACE(name, Args) \
+  void name##_f64(const Launch&, const Args&);   \
   std::int64_t name##_workspace_f64(const Args&, int);
 #include "tensor/kernels.def"
 }  // namespace generic
-#define RETORT_KERNEL(name, Args) void name##_f32(const Launch&, const Args&);
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
-  void name##_f32(const Launch&, const Args&);    \
-  std::int64_t name##_workspace_f32(const Args&, int);
 namespace avx2 {
-#include "tensor/kernels.def"
+#include "tensor/declare_f32.inc"
 }  // namespace avx2
-#define RETORT_KERNEL(name, Args) void name##_f32(const Launch&, const Args&);
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)  \
-  void name##_f32(const Launch&, const Args&);    \
-  std::int64_t name##_workspace_f32(const Args&, int);
 namespace avx512 {
-#include "tensor/kernels.def"
+#include "tensor/declare_f32.inc"
 }  // namespace avx512
 
 }  // namespace isa

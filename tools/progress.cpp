@@ -38,12 +38,12 @@ std::string formatted(const char* format, double number) {
   return text;
 }
 
-std::string bar(double done, int columns, bool unicode) {
+std::string bar_text(double done, int columns, Bar bar) {
   const double filled = std::clamp(done, 0.0, 1.0) * columns;
   std::string text;
   for (int i = 0; i < columns; ++i) {
     const double part = std::clamp(filled - i, 0.0, 1.0);
-    if (unicode) {
+    if (bar == Bar::unicode) {
       static constexpr const char* kEighths[] = {"·", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
       text += kEighths[static_cast<int>(part * 8)];
     } else {
@@ -66,7 +66,7 @@ std::string format_duration(double seconds) {
 }
 
 std::string progress_line(const std::string& label, const ProgressState& state, double seconds_left,
-                          int width, bool unicode) {
+                          int width, Bar bar) {
   // In order of display; a lower rank stays longer.
   struct Field {
     int rank;
@@ -88,9 +88,9 @@ std::string progress_line(const std::string& label, const ProgressState& state, 
     const auto used = static_cast<int>(text.size());  // all of it is ASCII
     if (used > width) continue;
     const int room = std::min(width - used - 2, kLongestBar);
-    if (room < kShortestBar) return text;
+    if (bar == Bar::none || room < kShortestBar) return text;
     const double done = state.steps > 0 ? static_cast<double>(state.step) / static_cast<double>(state.steps) : 0;
-    return bar(done, room, unicode) + "  " + text;
+    return bar_text(done, room, bar) + "  " + text;
   }
   return {};
 }
@@ -99,7 +99,7 @@ Progress::Progress(std::string label, std::FILE* out)
     : label_(std::move(label)), out_(out), started_(Clock::now()), last_() {
   const char* type = std::getenv("TERM");
   terminal_ = isatty(fileno(out)) == 1 && type && std::string_view(type) != "dumb";
-  unicode_ = locale_is_utf8();
+  bar_ = !terminal_ ? Bar::none : locale_is_utf8() ? Bar::unicode : Bar::ascii;
 }
 
 Progress::~Progress() { finish(); }
@@ -125,11 +125,11 @@ void Progress::update(const ProgressState& state) {
 void Progress::draw(const ProgressState& state) {
   if (terminal_) {
     // One column stays free: some terminals wrap when the last one is written.
-    const std::string line = progress_line(label_, state, seconds_left(state), terminal_width(out_) - 1, unicode_);
+    const std::string line = progress_line(label_, state, seconds_left(state), terminal_width(out_) - 1, bar_);
     std::fprintf(out_, "\r%s\x1b[K", line.c_str());
     drawn_ = true;
   } else {
-    std::fprintf(out_, "%s\n", progress_line(label_, state, seconds_left(state), kPlainWidth, false).c_str());
+    std::fprintf(out_, "%s\n", progress_line(label_, state, seconds_left(state), kPlainWidth, bar_).c_str());
   }
   std::fflush(out_);
 }

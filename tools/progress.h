@@ -19,10 +19,12 @@ struct ProgressState {
 /// "3 s", "4 min 05 s", "1 h 02 min".
 std::string format_duration(double seconds);
 
+enum class Bar { none, ascii, unicode };
+
 /// One line of at most `width` columns. Where it is narrow, the bar goes first, then the speed, the
-/// accuracy, the step; loss and epoch stay longest. `unicode`: a smooth bar, else # and -.
+/// accuracy, the step; loss and epoch stay longest.
 std::string progress_line(const std::string& label, const ProgressState& state, double seconds_left,
-                          int width, bool unicode);
+                          int width, Bar bar);
 
 class Progress {
  public:
@@ -46,7 +48,8 @@ class Progress {
 
   std::string label_;
   std::FILE* out_;
-  bool terminal_, unicode_;
+  bool terminal_;
+  Bar bar_;
   bool drawn_ = false;
   Clock::time_point started_, last_;
   std::int64_t first_step_ = -1;

@@ -15,10 +15,10 @@ int main() {
   const TokenSequence* const both[] = {&yes, &no};
   const Batch batch = make_batch(both, model->limits());
   const Tensor labels = Tensor::from(std::vector<std::int32_t>{1, 0});
-  for (int step = 0; step < 5; ++step) {
+  for (int step = 0; step < 10; ++step) {
     const Variable loss = cross_entropy(model->forward(batch, {}, {}).logits, labels, 0.5);
     backward(loss);
-    optimizer.step(/*learning_rate=*/1e-2);
+    optimizer.step(/*learning_rate=*/3e-3);
     std::cout << "step " << step << ": loss " << loss.item() << '\n';
   }
   const NoGrad off;

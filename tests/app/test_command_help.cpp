@@ -84,7 +84,7 @@ TEST_CASE("Help shows the defaults", "[command]") {
   CHECK(shows(train, "--epochs", "=3"));
   CHECK(shows(train, "--model", "Model directory"));
   CHECK(shows(output_of({"init", "--help"}), "--seed", "=42"));
-  CHECK(shows(output_of({"data", "tickets", "--help"}), "--rows", "=10000"));
+  CHECK(shows(output_of({"data", "tickets", "--help"}), "--rows", "=20000"));
   CHECK(shows(output_of({"data", "split", "--help"}), "--parts", "train=0.8,dev=0.1,test=0.1"));
 }
 

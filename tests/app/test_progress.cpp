@@ -31,24 +31,24 @@ TEST_CASE("durations are short and exact to what matters", "[progress]") {
 }
 
 TEST_CASE("a progress line never exceeds its width", "[progress]") {
-  for (const bool unicode : {false, true})
+  for (const Bar bar : {Bar::none, Bar::ascii, Bar::unicode})
     for (int width = 0; width <= 220; ++width)
-      CHECK(columns(progress_line("distill", sample(), 245, width, unicode)) <= width);
+      CHECK(columns(progress_line("distill", sample(), 245, width, bar)) <= width);
 }
 
 TEST_CASE("a progress line drops what matters least first", "[progress]") {
-  const std::string wide = progress_line("distill", sample(), 245, 160, false);
+  const std::string wide = progress_line("distill", sample(), 245, 160, Bar::ascii);
   CHECK(wide == "###############---------------  distill  epoch 2/3  step 345/690  loss 0.5123  "
                 "accuracy 0.812  2346 tokens/s  4 min 05 s left");
-  CHECK(progress_line("distill", sample(), 245, 40, false) == "epoch 2/3  loss 0.5123  4 min 05 s left");
-  CHECK(progress_line("distill", sample(), 245, 12, false) == "loss 0.5123");
-  CHECK(progress_line("distill", sample(), 245, 3, false).empty());
+  CHECK(progress_line("distill", sample(), 245, 40, Bar::ascii) == "epoch 2/3  loss 0.5123  4 min 05 s left");
+  CHECK(progress_line("distill", sample(), 245, 12, Bar::ascii) == "loss 0.5123");
+  CHECK(progress_line("distill", sample(), 245, 3, Bar::ascii).empty());
 }
 
 TEST_CASE("absent figures are left out", "[progress]") {
   ProgressState state = sample();
   state.accuracy = std::nan("");
-  CHECK(progress_line("train", state, std::nan(""), 160, false).find("accuracy") == std::string::npos);
+  CHECK(progress_line("train", state, std::nan(""), 160, Bar::ascii).find("accuracy") == std::string::npos);
 }
 
 }  // namespace retort
