@@ -31,6 +31,18 @@ std::string today() {
   return text;
 }
 
+// "38.8 % fewer parameters, 2.01 x as fast, accuracy -1.3 points"
+std::string changes_line(const Report& report) {
+  const ModelSummary& teacher = report.models[0];
+  const ModelSummary& student = report.models[1];
+  char line[160];
+  std::snprintf(line, sizeof line, "student: %.1f %% fewer parameters, %.2f x as fast, accuracy %+.1f points, F1 %+.1f points\n",
+                parameter_reduction_percent(teacher.parameters, student.parameters),
+                teacher.ms_per_batch / student.ms_per_batch, 100 * (student.accuracy - teacher.accuracy),
+                100 * (student.f1 - teacher.f1));
+  return line;
+}
+
 // The samples on a terminal: one block per row.
 std::string samples_table(const Report& report) {
   std::string text = "\n";
@@ -76,7 +88,7 @@ struct Compare {
     report.cpu = cpu_name();
     report.threads = thread_count();
     if (json) print(compare_json(report).dump() + "\n");
-    else print(compare_table(report));
+    else print(compare_table(report) + changes_line(report));
     if (!samples.empty() && !json) print(samples_table(report));
     if (!report_file.empty()) {
       write_output(report_file, render_report(report));
