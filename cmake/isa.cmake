@@ -1,5 +1,5 @@
 # A file in tensor/cpu/ compiles once per instruction set, each time into a namespace of its own
-# (retort::kernels::<isa>) with flags of its own. Nothing but these objects sees those flags.
+# (retort::isa::<isa>) with flags of its own. Nothing but these objects sees those flags.
 set(RETORT_ISA_LIST generic)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND RETORT_ISA_LIST avx2 avx512)

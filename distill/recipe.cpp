@@ -22,12 +22,12 @@ void visit(Fields& recipe, Visitor&& field) {
   field("student_layers", recipe.student_layers);
   field("student_type", recipe.student_type);
   field("student_head", recipe.student_head);
-  field("format", recipe.format);
-  field("text_column", recipe.text_column);
-  field("pair_column", recipe.pair_column);
-  field("label_column", recipe.label_column);
-  field("rows", recipe.rows);
-  field("limit", recipe.limit);
+  field("format", recipe.table.format);
+  field("text_column", recipe.table.text_column);
+  field("pair_column", recipe.table.pair_column);
+  field("label_column", recipe.table.label_column);
+  field("rows", recipe.table.rows);
+  field("limit", recipe.table.limit);
   field("max_length", recipe.max_length);
   field("pair_style", recipe.pair_style);
   field("objective", recipe.objective);
@@ -155,8 +155,7 @@ void Recipe::check_values() const {
   check(student_type == "distilbert" || student_type == "same",
         "--student-type: expected distilbert or same, found '", student_type, "'");
   if (pair_style) parse_pair_style(*pair_style);
-  parse_table_format(format);
-  if (!rows.empty()) parse_row_range(rows);
+  table.options();
 }
 
 Json Recipe::to_json() const {
@@ -190,23 +189,6 @@ std::string Recipe::difference(const Recipe& other) const {
     if (!(x == y)) return key + " was " + x.dump() + " and is now " + y.dump();
   }
   return {};
-}
-
-TableOptions Recipe::table_options(bool with_slice) const {
-  TableOptions options;
-  options.format = parse_table_format(format);
-  options.text_column = text_column;
-  options.pair_column = pair_column;
-  options.label_column = label_column;
-  if (with_slice) {
-    options.limit = limit;
-    if (!rows.empty()) {
-      const RowRange range = parse_row_range(rows);
-      options.first_row = range.first;
-      options.last_row = range.last;
-    }
-  }
-  return options;
 }
 
 }  // namespace retort

@@ -27,9 +27,8 @@ struct Recipe {
   std::string student_type = "distilbert";
   std::string student_head = "copy";
 
-  // Reading the data. limit and rows apply to `data` alone.
-  std::string format = "auto", text_column, pair_column, label_column, rows;
-  std::int64_t limit = -1;
+  // Reading the data.
+  TableFlags table;                       ///< limit and rows apply to `data` alone
   std::optional<int> max_length;          ///< unset: what the directory was trained with, else 128
   std::optional<std::string> pair_style;  ///< unset: the directory's
 
@@ -62,8 +61,6 @@ struct Recipe {
   /// The first key in which the two would give another result (threads, logging and paths don't
   /// count), with both values; empty when there is none.
   std::string difference(const Recipe& other) const;
-
-  TableOptions table_options(bool with_slice) const;
 };
 
 }  // namespace retort

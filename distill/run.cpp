@@ -54,7 +54,12 @@ class Preparation {
 
   Table read(const std::string& path, bool training) const {
     check(!path.empty(), "--data: expected a file with labelled texts, found nothing");
-    Table table = read_table(path, recipe_.table_options(training));
+    TableFlags flags = recipe_.table;
+    if (!training) {
+      flags.rows.clear();
+      flags.limit = -1;
+    }
+    Table table = read_table(path, flags.options());
     for (const std::string& warning : table.warnings) say(warning);
     return table;
   }

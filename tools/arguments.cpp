@@ -19,30 +19,14 @@ void add_threads(CLI::App& command, int& threads) {
 
 void apply_threads(int threads) { set_thread_count(threads > 0 ? threads : available_threads()); }
 
-void TableFlags::add(CLI::App& command) {
-  command.add_option("--format", format, "tsv, tsv-quoted, csv or jsonl; auto: by the extension")
+void add_table_flags(CLI::App& command, TableFlags& flags, const std::string& rows) {
+  command.add_option("--format", flags.format, "tsv, tsv-quoted, csv or jsonl; auto: by the extension")
       ->capture_default_str();
-  command.add_option("--text-column", text_column, "Column of the text (default: by the header)");
-  command.add_option("--pair-column", pair_column, "Column of the second text (default: by the header)");
-  command.add_option("--label-column", label_column, "Column of the label (default: by the header)");
-  command.add_option("--limit", limit, "Use the first N rows only");
-  command.add_option("--rows", rows, "Use the rows A:B only, counted from 0, B not included");
-}
-
-TableOptions TableFlags::options(bool label_required) const {
-  TableOptions options;
-  options.format = parse_table_format(format);
-  options.text_column = text_column;
-  options.pair_column = pair_column;
-  options.label_column = label_column;
-  options.label_required = label_required;
-  options.limit = limit;
-  if (!rows.empty()) {
-    const RowRange range = parse_row_range(rows);
-    options.first_row = range.first;
-    options.last_row = range.last;
-  }
-  return options;
+  command.add_option("--text-column", flags.text_column, "Column of the text (default: by the header)");
+  command.add_option("--pair-column", flags.pair_column, "Column of the second text (default: by the header)");
+  command.add_option("--label-column", flags.label_column, "Column of the label (default: by the header)");
+  command.add_option("--limit", flags.limit, "Use the first N " + rows + " only");
+  command.add_option("--rows", flags.rows, "Use the " + rows + " A:B only, counted from 0, B not included");
 }
 
 void warn(const std::vector<std::string>& warnings) {

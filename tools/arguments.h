@@ -14,13 +14,8 @@ void add_threads(CLI::App& command, int& threads);
 void apply_threads(int threads);
 
 /// How a table is read: --format, --text-column, --pair-column, --label-column, --limit, --rows.
-struct TableFlags {
-  std::string format = "auto", text_column, pair_column, label_column, rows;
-  std::int64_t limit = -1;
-
-  void add(CLI::App& command);
-  TableOptions options(bool label_required) const;
-};
+/// `rows` says in the help what the last two cut.
+void add_table_flags(CLI::App& command, TableFlags& flags, const std::string& rows = "rows");
 
 /// Every warning as a line on stderr.
 void warn(const std::vector<std::string>& warnings);

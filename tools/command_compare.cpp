@@ -72,7 +72,7 @@ struct Compare {
     options.directories = {teacher, student};
     if (!baseline.empty()) options.directories.push_back(baseline);
     options.data = data;
-    options.table = table.options(true);
+    options.table = table.options();
     options.batch_size = batch_size;
     if (!samples.empty()) {
       TableOptions plain;
@@ -113,7 +113,7 @@ void add_compare(CLI::App& app, Action& action) {
   command->add_option("--title", compare.title, "Of the report")->capture_default_str();
   command->add_flag("--json", compare.json, "Print one JSON object");
   command->add_option("--batch-size", compare.batch_size, "Examples per timed batch")->capture_default_str()->check(CLI::Range(1, 1 << 20));
-  compare.table.add(*command);
+  add_table_flags(*command, compare.table);
   add_threads(*command, compare.threads);
   command->callback([&action] { action = [] { return compare.run(); }; });
 }

@@ -55,7 +55,8 @@ struct Predict {
       if (has_pair) row.pair = pair;
       rows.rows.push_back(row);
     } else {
-      TableOptions options = table.options(false);
+      TableOptions options = table.options();
+      options.label_required = false;
       options.strict_rows = true;  // or the output would not line up with the input
       rows = read_table(input, options);
       warn(rows.warnings);
@@ -99,7 +100,7 @@ struct Eval {
   int run() const {
     apply_threads(threads);
     const Loaded loaded = Loaded::open(model, max_length, true);
-    const Table rows = read_table(data, table.options(true));
+    const Table rows = read_table(data, table.options());
     warn(rows.warnings);
     const LabelMap labels(loaded.directory.config.labels);
     std::vector<std::string> warnings;
@@ -183,7 +184,7 @@ void add_predict(CLI::App& app, Action& action) {
   command->add_option("--output", predict.output, "File for the JSON lines (default: stdout)");
   command->add_option("--max-length", predict.max_length, "Tokens per example (default: as it was trained)");
   command->add_option("--batch-size", predict.batch_size, "Examples at a time")->capture_default_str()->check(CLI::Range(1, 1 << 20));
-  predict.table.add(*command);
+  add_table_flags(*command, predict.table);
   add_threads(*command, predict.threads);
   command->callback([&action, text, pair] {
     predict.has_text = text->count() > 0;
@@ -200,7 +201,7 @@ void add_eval(CLI::App& app, Action& action) {
   command->add_flag("--json", eval.json, "Print one JSON object");
   command->add_option("--max-length", eval.max_length, "Tokens per example (default: as it was trained)");
   command->add_option("--batch-size", eval.batch_size, "Examples at a time")->capture_default_str()->check(CLI::Range(1, 1 << 20));
-  eval.table.add(*command);
+  add_table_flags(*command, eval.table);
   add_threads(*command, eval.threads);
   command->callback([&action] { action = [] { return eval.run(); }; });
 }

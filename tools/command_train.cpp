@@ -65,13 +65,7 @@ struct Training {
     command.add_option("--pair-style", recipe.pair_style,
                        "segments, or joined: \"a [SEP] b\" as one text (default: the directory's)");
     command.add_option("--preset", preset, "notebook: constant rate, no clipping, AdamW at torch's defaults");
-    command.add_option("--format", recipe.format, "tsv, tsv-quoted, csv or jsonl; auto: by the extension")
-        ->capture_default_str();
-    command.add_option("--text-column", recipe.text_column, "Column of the text (default: by the header)");
-    command.add_option("--pair-column", recipe.pair_column, "Column of the second text");
-    command.add_option("--label-column", recipe.label_column, "Column of the label");
-    command.add_option("--limit", recipe.limit, "Use the first N training rows only");
-    command.add_option("--rows", recipe.rows, "Use the training rows A:B only, counted from 0");
+    add_table_flags(command, recipe.table, "training rows");
     command.add_option("--checkpoint-every", recipe.checkpoint_every,
                        "Steps between checkpoints; 0: at the ends of epochs only")->capture_default_str();
     command.add_flag("--resume", options.resume, "Go on from the newest checkpoint in --out");

@@ -59,7 +59,7 @@ std::int64_t parse_row_number(std::string_view text, std::string_view whole) {
   std::int64_t number = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
   check(result.ec == std::errc() && result.ptr == text.data() + text.size() && number >= 0,
-        "rows: expected A:B with A < B, both counted from 0, found ", quote_for_message(whole));
+        "--rows: expected A:B with A < B, both counted from 0, found ", quote_for_message(whole));
   return number;
 }
 
@@ -71,19 +71,34 @@ TableFormat parse_table_format(std::string_view name) {
   if (name == "tsv-quoted") return TableFormat::tsv_quoted;
   if (name == "csv") return TableFormat::csv;
   if (name == "jsonl") return TableFormat::jsonl;
-  fail("format: expected tsv, tsv-quoted, csv or jsonl, found ", quote_for_message(name));
+  fail("--format: expected tsv, tsv-quoted, csv or jsonl, found ", quote_for_message(name));
 }
 
 RowRange parse_row_range(std::string_view text) {
   const auto colon = text.find(':');
   check(colon != std::string_view::npos && text.size() > 1,
-        "rows: expected A:B with A < B, both counted from 0, found ", quote_for_message(text));
+        "--rows: expected A:B with A < B, both counted from 0, found ", quote_for_message(text));
   RowRange range;
   if (colon > 0) range.first = parse_row_number(text.substr(0, colon), text);
   if (colon + 1 < text.size()) range.last = parse_row_number(text.substr(colon + 1), text);
-  check(range.last < 0 || range.first < range.last, "rows: the range ", quote_for_message(text),
+  check(range.last < 0 || range.first < range.last, "--rows: the range ", quote_for_message(text),
         " holds no rows; expected A:B with A < B");
   return range;
+}
+
+TableOptions TableFlags::options() const {
+  TableOptions options;
+  options.format = parse_table_format(format);
+  options.text_column = text_column;
+  options.pair_column = pair_column;
+  options.label_column = label_column;
+  options.limit = limit;
+  if (!rows.empty()) {
+    const RowRange range = parse_row_range(rows);
+    options.first_row = range.first;
+    options.last_row = range.last;
+  }
+  return options;
 }
 
 TableColumns find_columns(const std::vector<std::string>& columns, const TableOptions& options,
@@ -125,7 +140,7 @@ TableColumns find_columns(const std::vector<std::string>& columns, const TableOp
 }
 
 Table read_table(const std::filesystem::path& path, const TableOptions& options) {
-  check(options.limit != 0 && options.limit >= -1, "limit: expected at least 1 row, found ",
+  check(options.limit != 0 && options.limit >= -1, "--limit: expected at least 1 row, found ",
         options.limit);
   Table table;
   table.path = path.string();

@@ -43,6 +43,16 @@ struct TableOptions {
                last_row = -1;  ///< a RowRange over the rows (damaged ones not counted)
 };
 
+/// The same as a person writes it, on a command line or in a recipe.
+struct TableFlags {
+  std::string format = "auto", text_column, pair_column, label_column;
+  std::string rows;         ///< a RowRange; empty: all
+  std::int64_t limit = -1;  ///< -1: all
+
+  /// Errors: a format or a range that can't be read.
+  TableOptions options() const;
+};
+
 struct Row {
   std::string text;
   std::optional<std::string> pair;

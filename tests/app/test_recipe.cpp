@@ -24,12 +24,12 @@ Recipe unusual() {
   recipe.student_layers = {1, 3, 5};
   recipe.student_type = "same";
   recipe.student_head = "fresh";
-  recipe.format = "csv";
-  recipe.text_column = "a";
-  recipe.pair_column = "b";
-  recipe.label_column = "c";
-  recipe.rows = "3:9";
-  recipe.limit = 0;
+  recipe.table.format = "csv";
+  recipe.table.text_column = "a";
+  recipe.table.pair_column = "b";
+  recipe.table.label_column = "c";
+  recipe.table.rows = "3:9";
+  recipe.table.limit = 0;
   recipe.max_length = 77;
   recipe.pair_style = "joined";
   recipe.objective = Objective::distillation(0.25, 1.5);
@@ -59,7 +59,7 @@ TEST_CASE("A recipe is written and read back whole", "[recipe]") {
   CHECK(back.difference(recipe).empty());
   CHECK(back.seed == recipe.seed);
   CHECK(back.lr == recipe.lr);
-  CHECK(back.limit == 0);
+  CHECK(back.table.limit == 0);
   CHECK(back.objective == recipe.objective);
   CHECK(back.student_layers == recipe.student_layers);
   CHECK(parse(Recipe().to_json().dump()).to_json() == Recipe().to_json());
@@ -125,7 +125,7 @@ TEST_CASE("Values out of range are errors that name the flag", "[recipe]") {
   CHECK(contains(message([](Recipe& r) { r.student_head = "old"; }), "--student-head"));
   CHECK(contains(message([](Recipe& r) { r.student_type = "gpt"; }), "--student-type"));
   CHECK(contains(message([](Recipe& r) { r.pair_style = "stacked"; }), "--pair-style"));
-  CHECK(contains(message([](Recipe& r) { r.rows = "9:3"; }), "9:3"));
+  CHECK(contains(message([](Recipe& r) { r.table.rows = "9:3"; }), "9:3"));
   CHECK(contains(error_of([] { Objective::distillation(1.1, 3); }), "--alpha"));
   CHECK(contains(error_of([] { Objective::distillation(std::nan(""), 3); }), "--alpha"));
   CHECK(contains(error_of([] { Objective::distillation(0.5, 0); }), "--temperature"));

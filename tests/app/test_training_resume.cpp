@@ -157,8 +157,8 @@ TEST_CASE("Resume refuses a recipe that would give another result and names the 
   refusal("student_head", [](Recipe& other) { other.student_head = "fresh"; });
   refusal("max_length", [](Recipe& other) { other.max_length = 20; });
   refusal("pair_style", [](Recipe& other) { other.pair_style = "joined"; });
-  refusal("limit", [](Recipe& other) { other.limit = 59; });
-  refusal("rows", [](Recipe& other) { other.rows = "0:60"; });
+  refusal("limit", [](Recipe& other) { other.table.limit = 59; });
+  refusal("rows", [](Recipe& other) { other.table.rows = "0:60"; });
 
   // Threads and how often it is saved change no result.
   Recipe same = recipe;

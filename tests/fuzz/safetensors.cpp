@@ -1,7 +1,7 @@
 // Fuzz target: the safetensors parser. Whatever the bytes, it throws retort::Error or returns spans
 // that lie inside them.
 //
-// clang++ -fsanitize=fuzzer,address,undefined builds a fuzzer; any compiler with
+// With clang and RETORT_FUZZ (tools/check.sh) it is a libFuzzer program; any compiler with
 // tests/fuzz/main.cpp builds a program that runs the files it is given (the corpus, or a crash to
 // look at).
 #include <cstddef>
