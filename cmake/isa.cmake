@@ -9,15 +9,17 @@ set(RETORT_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(RETORT_ISA_FLAGS_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512dq -mavx512bw -mavx512vl
     -mprefer-vector-width=512)
 
+# Kernels are optimised in every build type: -O0 vector code is too slow to test with.
+set(RETORT_KERNEL_OPTIMIZATION -O3 CACHE STRING "Optimisation of the kernels, whatever the build type")
+
 # retort_add_isa_objects(TARGET SOURCES...): adds the sources to TARGET once per instruction set.
 function(retort_add_isa_objects target)
   foreach(isa IN LISTS RETORT_ISA_LIST)
     add_library(retort_kernels_${isa} OBJECT ${ARGN})
     target_link_libraries(retort_kernels_${isa} PRIVATE retort_options $<BUILD_INTERFACE:retort_warnings>)
     target_compile_definitions(retort_kernels_${isa} PRIVATE RETORT_ISA=${isa} RETORT_ISA_${isa}=1)
-    # Kernels are optimised in every build type: -O0 vector code is too slow to test with.
-    target_compile_options(retort_kernels_${isa} PRIVATE ${RETORT_ISA_FLAGS_${isa}} -O3 -fno-exceptions
-                           -fno-math-errno -fno-trapping-math)
+    target_compile_options(retort_kernels_${isa} PRIVATE ${RETORT_ISA_FLAGS_${isa}} ${RETORT_KERNEL_OPTIMIZATION}
+                           -fno-exceptions -fno-math-errno -fno-trapping-math)
     set_target_properties(retort_kernels_${isa} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:retort_kernels_${isa}>)
     string(TOUPPER ${isa} upper)
