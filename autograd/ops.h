@@ -1,7 +1,7 @@
 // Differentiable operations. Each one's derivative stands beside its forward, in operations that are
 // differentiable themselves; so gradients of gradients come free.
 //
-// Shapes as in tensor/ops.h. Elementwise operations broadcast. Fused operations (softmax, norms,
+// Shapes and dtypes as in tensor/ops.h; a gradient has its value's dtype. Elementwise operations broadcast. Fused operations (softmax, norms,
 // attention, losses) also have a `reference`: the same in plain operations, which is what their second
 // derivative uses and what tests compare with.
 #pragma once
@@ -35,6 +35,8 @@ Variable sigmoid(const Variable& x);
 Variable gelu(const Variable& x);
 /// The same value as a new node.
 Variable alias(const Variable& x);
+/// The same numbers in another floating-point type, rounded to nearest even (x itself if it has it).
+Variable cast(const Variable& x, DType dtype);
 
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
 inline Variable operator-(const Variable& a, const Variable& b) { return subtract(a, b); }
@@ -70,7 +72,8 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias 
 // softmax, norm --------------------------------------------------------------------------------
 Variable softmax(const Variable& x);      ///< along the last dimension
 Variable log_softmax(const Variable& x);  ///< along the last dimension
-/// (x − mean)/√(variance + ε)·weight + bias along the last dimension (Ba et al. 2016).
+/// (x − mean)/√(variance + ε)·weight + bias along the last dimension (Ba et al. 2016). weight and bias
+/// stay f32 beside a half x.
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
 
 // attention ------------------------------------------------------------------------------------
@@ -89,6 +92,8 @@ Variable scatter_rows(const Variable& x, const Tensor& ids, std::int64_t table_r
 Variable dropout(const Variable& x, const DropoutRule& rule, const Variable& residual = {});
 
 // loss -----------------------------------------------------------------------------------------
+// Losses of halves are f32.
+
 /// factor · Σ over rows of −log softmax(logits)[label]; labels: i32 [rows], −100 is ignored. Pass
 /// 1/N with the N of the whole optimiser step, so that micro-batches add up to the mean.
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor);
@@ -97,7 +102,8 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double fact
 Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
                        double factor, const Tensor& labels = {});
 
-/// Compositions of plain operations that mean the same as the fused ones.
+/// Compositions of plain operations that mean the same as the fused ones. They compute halves in f32
+/// and round the result, as kernels do.
 namespace reference {
 Variable softmax(const Variable& x);
 Variable log_softmax(const Variable& x);

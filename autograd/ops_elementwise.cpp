@@ -3,6 +3,7 @@
 #include <numbers>
 
 #include "autograd/ops.h"
+#include "tensor/base/error.h"
 #include "tensor/ops.h"
 
 namespace retort {
@@ -68,7 +69,7 @@ Variable scale(const Variable& x, double factor) {
 
 Variable add_scalar(const Variable& x, double number) {
   return record("add_scalar",
-      ops::binary(BinaryOp::add, x.value(), Tensor::scalar(number, x.dtype())),
+      ops::binary(BinaryOp::add, x.value(), number),
       wrt(x, [](const Variable& dy) { return dy; }));
 }
 
@@ -130,6 +131,13 @@ Variable gelu(const Variable& x) {
 
 Variable alias(const Variable& x) {
   return record("alias", x.value(), wrt(x, [](const Variable& dy) { return dy; }));
+}
+
+Variable cast(const Variable& x, DType dtype) {
+  check(is_floating(dtype), "cast: expected a floating-point type, found ", name(dtype));
+  if (x.dtype() == dtype) return x;
+  return record("cast", x.value().to(dtype),
+      wrt(x, [from = x.dtype()](const Variable& dy) { return cast(dy, from); }));
 }
 
 }  // namespace retort

@@ -60,15 +60,17 @@ Variable kl_divergence(const Variable& student, const Tensor& teacher, double te
 namespace reference {
 
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor) {
-  const Variable hot = one_hot(labels, logits.size(1), logits.dtype());
-  return scale(sum(reference::log_softmax(logits) * hot), -factor);
+  const Variable wide = cast(logits, compute_dtype(logits.dtype()));
+  const Variable hot = one_hot(labels, wide.size(1), wide.dtype());
+  return scale(sum(reference::log_softmax(wide) * hot), -factor);
 }
 
 Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
                        double factor, const Tensor& labels) {
-  const Variable log_q = reference::log_softmax(scale(student, 1 / temperature));
-  const Variable log_p = reference::log_softmax(Variable(ops::scale(teacher, 1 / temperature)));
-  const Variable valid = valid_rows(labels, student.size(0), student.dtype());
+  const DType dtype = compute_dtype(student.dtype());
+  const Variable log_q = reference::log_softmax(scale(cast(student, dtype), 1 / temperature));
+  const Variable log_p = reference::log_softmax(Variable(ops::scale(teacher.to(dtype), 1 / temperature)));
+  const Variable valid = valid_rows(labels, student.size(0), dtype);
   return scale(sum(exp(log_p) * (log_p - log_q) * valid), factor);
 }
 

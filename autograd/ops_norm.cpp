@@ -54,24 +54,26 @@ namespace reference {
 
 // The maximum is a constant: softmax doesn't depend on what is subtracted.
 static Variable shifted(const Variable& x) {
+  const Variable wide = cast(x, compute_dtype(x.dtype()));
   const int last[] = {-1};
-  return x - Variable(ops::reduce(ReduceOp::maximum, x.value(), last, true));
+  return wide - Variable(ops::reduce(ReduceOp::maximum, wide.value(), last, true));
 }
 
 Variable softmax(const Variable& x) {
   const Variable e = exp(shifted(x));
-  return e / sum(e, {-1}, true);
+  return cast(e / sum(e, {-1}, true), x.dtype());
 }
 
 Variable log_softmax(const Variable& x) {
   const Variable s = shifted(x);
-  return s - log(sum(exp(s), {-1}, true));
+  return cast(s - log(sum(exp(s), {-1}, true)), x.dtype());
 }
 
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon) {
-  const Variable centred = x - mean(x, {-1}, true);
+  const Variable wide = cast(x, compute_dtype(x.dtype()));
+  const Variable centred = wide - mean(wide, {-1}, true);
   const Variable variance = mean(square(centred), {-1}, true);
-  return centred / sqrt(add_scalar(variance, epsilon)) * weight + bias;
+  return cast(centred / sqrt(add_scalar(variance, epsilon)) * weight + bias, x.dtype());
 }
 
 }  // namespace reference

@@ -24,6 +24,12 @@ constexpr const char* name(DType dtype) {
 
 constexpr bool is_floating(DType dtype) { return dtype <= DType::bf16; }
 
+/// Whether numbers of this type are only stored, and computed with in f32.
+constexpr bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
+
+/// The type that arithmetic on stored numbers happens in.
+constexpr DType compute_dtype(DType dtype) { return is_half(dtype) ? DType::f32 : dtype; }
+
 /// The upper half of an f32.
 struct bf16 {
   std::uint16_t bits = 0;
@@ -48,6 +54,22 @@ struct f16 {
   explicit f16(float value);
   explicit operator float() const;
 };
+
+template <class S>
+struct ComputeOf {
+  using type = S;
+};
+template <>
+struct ComputeOf<f16> {
+  using type = float;
+};
+template <>
+struct ComputeOf<bf16> {
+  using type = float;
+};
+/// compute_dtype for a C++ type.
+template <class S>
+using Compute = typename ComputeOf<S>::type;
 
 template <class T>
 inline constexpr DType dtype_of = DType::f32;

@@ -1,8 +1,14 @@
 // The kernels' argument structs and the table of function pointers that a backend fills.
 //
 // Plain data only: the same header is read by every CPU instruction set and by nvcc. A kernel never
-// allocates, validates or throws; tensor/ops_*.cpp has checked everything before. `T` below is the
-// kernel's number type (f32 or f64). Row-major unless strides are given; strides count elements.
+// allocates, validates or throws; tensor/ops_*.cpp has checked everything before. Row-major unless
+// strides are given; strides count elements.
+//
+// Arrays hold the kernel's storage type S (f32, f64, bf16 or f16), those marked T the type that it
+// computes in: f32 for bf16 and f16, else S itself. What T marks is what rounding to a half would
+// spoil: statistics, losses, parameters and their gradients. Halves are widened when they are read and
+// rounded to nearest even when they are written; in between everything happens as in f32.
+//
 // Every reduction runs in an order that depends on the shapes alone, never on the number of threads;
 // a row's result depends only on that row (for attention: on its own sequence). NaN propagates.
 #pragma once
@@ -10,6 +16,7 @@
 #include <cstdint>
 
 #include "tensor/base/philox.h"
+#include "tensor/dtype.h"
 
 namespace retort {
 
@@ -29,11 +36,19 @@ struct Plan {
   std::int64_t stride[Operands][kMaxRank] = {};
 };
 
-/// y[i] = value for i < count. (value is converted to T.)
+/// y[i] = value for i < count. (value is converted to S.)
 struct FillArgs {
   void* y;
   std::int64_t count;
   double value;
+};
+
+/// y[i] = x[i] for i < count; x: S, y: the floating-point type `to`.
+struct ConvertArgs {
+  const void* x;
+  void* y;
+  std::int64_t count;
+  DType to;
 };
 
 /// Elementwise functions of one argument; formulas in tensor/functors.h.
@@ -49,19 +64,21 @@ struct UnaryArgs {
   Plan<2> plan;
 };
 
-/// Elementwise functions of two arguments. equal, less: 1 or 0 in T.
+/// Elementwise functions of two arguments. equal, less: 1 or 0 in S.
 /// gelu_backward(dy, x) = dy · gelu'(x); tanh_backward(dy, y) = dy · (1 − y²).
 enum class BinaryOp : int {
   add, subtract, multiply, divide, maximum, minimum, equal, less, gelu_backward, tanh_backward
 };
 
-/// y[i…] = op(a[i…], b[i…]); plan: {a, b, y}; a broadcast operand has stride 0.
+/// y[i…] = op(a[i…], b[i…]); plan: {a, b, y}; a broadcast operand has stride 0. Without b, every
+/// second argument is `number` in T (its strides in the plan: 0).
 struct BinaryArgs {
   BinaryOp op;
   const void* a;
   const void* b;
   void* y;
   Plan<3> plan;
+  double number = 0;
 };
 
 enum class ReduceOp : int { sum, maximum };
@@ -109,8 +126,8 @@ struct SoftmaxBackwardArgs {
   bool log;
 };
 
-/// x, y: [rows, columns]; weight, bias: [columns]. y = (x − mean)·rstd·weight + bias with
-/// rstd = 1/√(biased variance + epsilon); mean, rstd: [rows], saved for the derivative.
+/// x, y: [rows, columns]; weight, bias: T [columns]. y = (x − mean)·rstd·weight + bias with
+/// rstd = 1/√(biased variance + epsilon); mean, rstd: T [rows], saved for the derivative.
 struct LayerNormArgs {
   const void* x;
   const void* weight;
@@ -122,7 +139,7 @@ struct LayerNormArgs {
   double epsilon;
 };
 
-/// dx: [rows, columns]; dweight, dbias: [columns]; any of the three may be null.
+/// dx: [rows, columns]; dweight, dbias: T [columns]; any of the three may be null.
 struct LayerNormBackwardArgs {
   const void* dy;
   const void* x;
@@ -195,7 +212,7 @@ struct EmbeddingArgs {
   std::int64_t rows, columns;
 };
 
-/// dtable[ids[r]] += dy[r], rows in ascending order for each id.
+/// dtable[ids[r]] += dy[r], rows in ascending order for each id; dtable: T.
 struct EmbeddingBackwardArgs {
   const void* dy;
   const std::int32_t* ids;
@@ -203,7 +220,7 @@ struct EmbeddingBackwardArgs {
   std::int64_t rows, columns;
 };
 
-/// logits: [rows, columns]; labels: [rows], −100 is ignored. lse: [rows], saved.
+/// logits: [rows, columns]; labels: [rows], −100 is ignored. lse: T [rows], saved; loss: T.
 /// loss[0] = factor[0] · Σ over valid rows of (lse − logits[label]); factor is 1/N of the whole step.
 /// No valid row: 0.
 struct CrossEntropyArgs {
@@ -229,7 +246,7 @@ struct CrossEntropyBackwardArgs {
 /// loss[0] = factor[0] · Σ_rows Σ_c p_c (log p_c − log q_c), p = softmax(teacher / T),
 /// q = softmax(student / T), in log space: finite for any finite logits; teacher logits of −∞ have
 /// p = 0 and contribute 0. labels (may be null): rows with −100 are ignored.
-/// The T² factor of Hinton et al. is the objective's business, not the kernel's.
+/// The T² factor of Hinton et al. is the objective's business, not the kernel's. loss: T as in CrossEntropyArgs.
 struct KlDivergenceArgs {
   const void* student;
   const void* teacher;
@@ -285,13 +302,16 @@ using Kernel = void (*)(const Launch&, const Args&);
 template <class Args>
 using WorkspaceQuery = std::int64_t (*)(const Args&, int threads);
 
-/// One backend: function pointers, [0] for f32 and [1] for f64.
+/// Storage types in a kernel table: f32, f64, bf16, f16.
+inline constexpr int kKernelTypes = 4;
+
+/// One backend: function pointers, null where a kernel doesn't come in a type.
 struct KernelTable {
   const char* isa;
-#define RETORT_KERNEL(name, Args) Kernel<Args> name[2];
+#define RETORT_KERNEL(name, Args) Kernel<Args> name[kKernelTypes];
 #define RETORT_KERNEL_WITH_WORKSPACE(name, Args) \
-  Kernel<Args> name[2];                          \
-  WorkspaceQuery<Args> name##_workspace[2];
+  Kernel<Args> name[kKernelTypes];               \
+  WorkspaceQuery<Args> name##_workspace[kKernelTypes];
 #include "tensor/kernels.def"
 };
 

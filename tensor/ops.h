@@ -1,6 +1,8 @@
 // Tensor operations: shape rules, checks and allocation; the loops are kernels. No gradients here.
 //
-// Floating-point arguments of one op have one dtype, f32 or f64, unless said otherwise.
+// Floating-point arguments of one op have one dtype, and its result has it too: f32, f64, or a half
+// (bf16, f16), which is only stored and computed with in f32. Marked "compute dtype" is what is f32
+// beside halves: losses, statistics, the parameters of norms and their gradients.
 #pragma once
 
 #include <span>
@@ -17,6 +19,8 @@ void fill(Tensor& y, double value);
 void copy(const Tensor& x, Tensor& y);
 Tensor unary(UnaryOp op, const Tensor& x);
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);  ///< broadcasts
+/// The number is not rounded to a half.
+Tensor binary(BinaryOp op, const Tensor& a, double number);
 /// y += x in place (same shape).
 void add_to(Tensor& y, const Tensor& x);
 /// x · factor
@@ -43,7 +47,7 @@ Tensor softmax_backward(const Tensor& dy, const Tensor& y, bool log = false);
 struct LayerNorm {
   Tensor y, mean, rstd;
 };
-/// Over the last dimension.
+/// Over the last dimension; weight, bias, mean and rstd have the compute dtype.
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon);
 struct LayerNormGradients {
   Tensor dx, dweight, dbias;  ///< undefined where not wanted
@@ -55,7 +59,7 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
 // attention ------------------------------------------------------------------------------------
 struct Attention {
   Tensor out;  ///< [query rows, hidden]
-  Tensor lse;  ///< [heads, query rows]
+  Tensor lse;  ///< [heads, query rows], compute dtype
 };
 /// q: [query rows, hidden]; k, v: [key rows, hidden]; hidden = heads · head_dim. See AttentionArgs.
 Attention attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ragged& ragged,
@@ -77,9 +81,11 @@ DropoutRule dropout_rule(double p, const RandomSite& site, std::uint32_t row_off
 /// table: [n, columns], ids: i32 [rows], every id in [0, n) → [rows, columns].
 Tensor embedding(const Tensor& table, const Tensor& ids);
 /// Adds dy's rows ([rows, columns]) into the rows `ids` of a new [table_rows, columns] tensor of zeros.
+/// The sums of halves are rounded once.
 Tensor embedding_backward(const Tensor& dy, const Tensor& ids, std::int64_t table_rows);
 
 // loss -----------------------------------------------------------------------------------------
+// Losses and lse have the compute dtype.
 struct CrossEntropy {
   Tensor loss, lse;
 };

@@ -51,7 +51,13 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ra
 Attention attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ragged& ragged,
                     std::int64_t heads, double scale, const DropoutRule& dropout) {
   check_attention(q, k, v, ragged, heads);
-  const int number = slot(q.dtype(), "attention");
+  if (is_half(q.dtype())) {
+    Attention result = attention(q.to(DType::f32), k.to(DType::f32), v.to(DType::f32), ragged, heads,
+                                 scale, dropout);
+    result.out = result.out.to(q.dtype());
+    return result;
+  }
+  const int number = slot_f32_f64(q.dtype(), "attention");
   Attention result{Tensor::empty(q.shape(), q.dtype()), Tensor::empty({heads, q.size(0)}, q.dtype())};
   if (q.count() == 0) return result;
   const Tensor dense_q = with_adjacent_columns(q), dense_k = with_adjacent_columns(k),
@@ -66,7 +72,13 @@ AttentionGradients attention_backward(const Tensor& dout, const Tensor& q, const
                                       const Ragged& ragged, std::int64_t heads, double scale,
                                       const DropoutRule& dropout) {
   check_attention(q, k, v, ragged, heads);
-  const int number = slot(q.dtype(), "attention_backward");
+  if (is_half(q.dtype())) {
+    const AttentionGradients wide = attention_backward(
+        dout.to(DType::f32), q.to(DType::f32), k.to(DType::f32), v.to(DType::f32),
+        {result.out.to(DType::f32), result.lse}, ragged, heads, scale, dropout);
+    return {wide.dq.to(q.dtype()), wide.dk.to(q.dtype()), wide.dv.to(q.dtype())};
+  }
+  const int number = slot_f32_f64(q.dtype(), "attention_backward");
   // The kernel writes gradients with the strides of q, k and v: make those the contiguous ones.
   const Tensor dense_q = q.contiguous(), dense_k = k.contiguous(), dense_v = v.contiguous(),
                dense_dout = dout.contiguous();

@@ -74,7 +74,7 @@ void with_type(DType dtype, F f) {
 
 void fill(Tensor& y, double value) {
   if (y.count() == 0) return;
-  if (is_floating(y.dtype()) && size_of(y.dtype()) >= 4 && y.is_contiguous()) {
+  if (is_floating(y.dtype()) && y.is_contiguous()) {
     launch(kernels().fill[slot(y.dtype(), "fill")], FillArgs{y.mutable_raw(), y.count(), value});
     return;
   }
@@ -92,9 +92,17 @@ void copy(const Tensor& x, Tensor& y) {
     return;
   }
   const Plan<2> plan = make_plan<2>(y.shape(), {x.strides(), y.strides()});
-  if (x.dtype() == y.dtype() && (x.dtype() == DType::f32 || x.dtype() == DType::f64)) {
+  if (x.dtype() == y.dtype() && is_floating(x.dtype())) {
     launch(kernels().unary[slot(x.dtype(), "copy")],
            UnaryArgs{UnaryOp::copy, x.raw(), y.mutable_raw(), plan});
+    return;
+  }
+  if (is_floating(x.dtype()) && is_floating(y.dtype())) {
+    const Tensor from = x.contiguous();
+    Tensor to = y.is_contiguous() ? y : Tensor::empty(y.shape(), y.dtype());
+    launch(kernels().convert[slot(x.dtype(), "copy")],
+           ConvertArgs{from.raw(), to.mutable_raw(), to.count(), to.dtype()});
+    if (!y.is_contiguous()) copy(to, y);
     return;
   }
   with_type(x.dtype(), [&](auto from) {
@@ -136,8 +144,17 @@ void add_to(Tensor& y, const Tensor& x) {
                     make_plan<3>(y.shape(), {y.strides(), x.strides(), y.strides()})});
 }
 
-Tensor scale(const Tensor& x, double factor) {
-  return binary(BinaryOp::multiply, x, Tensor::scalar(factor, x.dtype()));
+Tensor binary(BinaryOp op, const Tensor& a, double number) {
+  const int slot_number = slot(a.dtype(), "elementwise");
+  Tensor y = Tensor::empty(a.shape(), a.dtype());
+  if (y.count() == 0) return y;
+  launch(kernels().binary[slot_number],
+         BinaryArgs{op, a.raw(), nullptr, y.mutable_raw(),
+                    make_plan<3>(a.shape(), {a.strides(), Shape::filled(a.rank(), 0), y.strides()}),
+                    number});
+  return y;
 }
+
+Tensor scale(const Tensor& x, double factor) { return binary(BinaryOp::multiply, x, factor); }
 
 }  // namespace retort::ops

@@ -27,7 +27,8 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double fa
   for (std::int64_t row = 0; row < rows; ++row)
     check((ids[row] >= 0 && ids[row] < classes) || ids[row] == -100, "cross_entropy: label ", ids[row],
           " of row ", row, " is outside of the ", classes, " classes");
-  CrossEntropy result{Tensor::empty({}, in.dtype()), Tensor::empty({rows}, in.dtype())};
+  const DType dtype = compute_dtype(in.dtype());
+  CrossEntropy result{Tensor::empty({}, dtype), Tensor::empty({rows}, dtype)};
   launch(kernels().cross_entropy[slot(in.dtype(), "cross_entropy")],
          CrossEntropyArgs{in.raw(), ids, result.loss.mutable_raw(), result.lse.mutable_raw(), rows,
                           classes, &factor});
@@ -36,6 +37,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double fa
 
 Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
                               const Tensor& lse, double factor) {
+  check_compute_dtype(logits, dloss, "cross_entropy_backward", "dloss");
   const Tensor in = logits.contiguous();
   const std::int64_t rows = in.size(0);
   Tensor dlogits = Tensor::empty(in.shape(), in.dtype());
@@ -54,7 +56,7 @@ Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor&
         " and teacher ", teacher.shape(), " differ");
   check(temperature > 0, "kl_divergence: expected a temperature above 0, found ", temperature);
   const Tensor q = student.contiguous(), p = teacher.contiguous();
-  Tensor loss = Tensor::empty({}, q.dtype());
+  Tensor loss = Tensor::empty({}, compute_dtype(q.dtype()));
   launch(kernels().kl_divergence[slot(q.dtype(), "kl_divergence")],
          KlDivergenceArgs{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence"),
                           loss.mutable_raw(), q.size(0), q.size(1), temperature, &factor});
@@ -63,6 +65,7 @@ Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor&
 
 Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
                               const Tensor& labels, double temperature, double factor) {
+  check_compute_dtype(student, dloss, "kl_divergence_backward", "dloss");
   const Tensor q = student.contiguous(), p = teacher.contiguous();
   Tensor dstudent = Tensor::empty(q.shape(), q.dtype());
   launch(kernels().kl_divergence_backward[slot(q.dtype(), "kl_divergence_backward")],
@@ -75,7 +78,7 @@ Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const 
 double sum_of_squares(const Tensor& x) {
   const Tensor in = x.contiguous();
   double sum = 0;
-  launch(kernels().sum_of_squares[slot(x.dtype(), "sum_of_squares")],
+  launch(kernels().sum_of_squares[slot_f32_f64(x.dtype(), "sum_of_squares")],
          SumOfSquaresArgs{in.raw(), in.count(), &sum});
   return sum;
 }
@@ -88,7 +91,7 @@ void adamw(Tensor& parameter, const Tensor& gradient, Tensor& m, Tensor& v, cons
   check(parameter.is_contiguous() && m.is_contiguous() && v.is_contiguous(),
         "adamw: parameter and moments must be contiguous");
   const Tensor g = gradient.contiguous();
-  launch(kernels().adamw[slot(parameter.dtype(), "adamw")],
+  launch(kernels().adamw[slot_f32_f64(parameter.dtype(), "adamw")],
          AdamwArgs{parameter.mutable_raw(), g.raw(), m.mutable_raw(), v.mutable_raw(), g.count(), &step});
 }
 

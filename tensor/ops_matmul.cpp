@@ -27,7 +27,11 @@ bool single_batch_stride(const Tensor& x, std::int64_t& stride) {
 
 Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
   check_same_dtype(a, b, "matmul");
-  const int number = slot(a.dtype(), "matmul");
+  if (is_half(a.dtype())) {
+    const Tensor wide_bias = bias.defined() ? bias.to(DType::f32) : Tensor();
+    return matmul(a.to(DType::f32), b.to(DType::f32), wide_bias).to(a.dtype());
+  }
+  const int number = slot_f32_f64(a.dtype(), "matmul");
   check(a.rank() >= 2 && b.rank() >= 2, "matmul: expected two matrices, found ", a.shape(), " x ", b.shape());
   check(a.size(-1) == b.size(-2), "matmul: inner dimensions differ: ", a.shape(), " x ", b.shape());
   const auto leading = [](const Tensor& x) {

@@ -25,14 +25,14 @@ Tensor softmax_backward(const Tensor& dy, const Tensor& y, bool log) {
 }
 
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
-  check_same_dtype(x, weight, "layer_norm");
-  check_same_dtype(x, bias, "layer_norm");
+  check_compute_dtype(x, weight, "layer_norm", "weight");
+  check_compute_dtype(x, bias, "layer_norm", "bias");
   check(x.rank() >= 1 && weight.shape() == Shape{x.size(-1)} && bias.shape() == weight.shape(),
         "layer_norm: weight ", weight.shape(), " and bias ", bias.shape(), " don't fit ", x.shape());
   const Tensor in = x.contiguous(), w = weight.contiguous(), b = bias.contiguous();
   const std::int64_t rows = row_count(x.shape());
-  LayerNorm result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty({rows}, x.dtype()),
-                   Tensor::empty({rows}, x.dtype())};
+  LayerNorm result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty({rows}, weight.dtype()),
+                   Tensor::empty({rows}, weight.dtype())};
   if (result.y.count() == 0) return result;
   launch(kernels().layer_norm[slot(x.dtype(), "layer_norm")],
          LayerNormArgs{in.raw(), w.raw(), b.raw(), result.y.mutable_raw(), result.mean.mutable_raw(),
@@ -49,8 +49,8 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
   LayerNormGradients result;
   if (want_dx) result.dx = Tensor::empty(x.shape(), x.dtype());
   if (want_parameters) {
-    result.dweight = Tensor::zeros({x.size(-1)}, x.dtype());
-    result.dbias = Tensor::zeros({x.size(-1)}, x.dtype());
+    result.dweight = Tensor::zeros({x.size(-1)}, weight.dtype());
+    result.dbias = Tensor::zeros({x.size(-1)}, weight.dtype());
   }
   if (x.count() == 0) return result;
   const Tensor gradient = dy.contiguous(), in = x.contiguous(), w = weight.contiguous();

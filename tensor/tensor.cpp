@@ -211,6 +211,8 @@ void Tensor::copy_from(const Tensor& other) {
   template std::vector<T> Tensor::to_vector<T>() const;
 RETORT_INSTANTIATE(float)
 RETORT_INSTANTIATE(double)
+RETORT_INSTANTIATE(f16)
+RETORT_INSTANTIATE(bf16)
 RETORT_INSTANTIATE(std::int32_t)
 RETORT_INSTANTIATE(std::int64_t)
 #undef RETORT_INSTANTIATE

@@ -110,7 +110,7 @@ void attention(const Launch& launch, const AttentionArgs& g) {
 
 }  // namespace
 
-RETORT_EXPORT(attention, AttentionArgs)
-RETORT_EXPORT_WORKSPACE(attention, AttentionArgs)
+RETORT_EXPORT_F32_F64(attention, AttentionArgs)
+RETORT_EXPORT_WORKSPACE_F32_F64(attention, AttentionArgs)
 
 }  // namespace retort::isa::RETORT_ISA

@@ -121,7 +121,7 @@ void attention_backward(const Launch& launch, const AttentionBackwardArgs& args)
 
 }  // namespace
 
-RETORT_EXPORT(attention_backward, AttentionBackwardArgs)
-RETORT_EXPORT_WORKSPACE(attention_backward, AttentionBackwardArgs)
+RETORT_EXPORT_F32_F64(attention_backward, AttentionBackwardArgs)
+RETORT_EXPORT_WORKSPACE_F32_F64(attention_backward, AttentionBackwardArgs)
 
 }  // namespace retort::isa::RETORT_ISA

@@ -6,14 +6,15 @@ namespace retort::isa::RETORT_ISA {
 namespace {
 
 // y[row, begin…end) = dropout(x) (+ residual).
-template <class T>
+template <class S>
 void dropout_piece(const DropoutArgs& args, std::int64_t row, std::int64_t begin,
                    std::int64_t end) {
+  using T = Compute<S>;
   constexpr std::int64_t kBlock = 4 * kRandomColumns;
   const std::int64_t start = row * args.columns;
-  const T* x = static_cast<const T*>(args.x) + start;
-  const T* residual = args.residual ? static_cast<const T*>(args.residual) + start : nullptr;
-  T* y = static_cast<T*>(args.y) + start;
+  const S* x = static_cast<const S*>(args.x) + start;
+  const S* residual = args.residual ? static_cast<const S*>(args.residual) + start : nullptr;
+  S* y = static_cast<S*>(args.y) + start;
   const std::uint32_t random_row = args.rule.row_offset + static_cast<std::uint32_t>(row);
   const Vec<T> zero = broadcast<Vec<T>>(T(0));
   T factors[kBlock];
@@ -29,10 +30,10 @@ void dropout_piece(const DropoutArgs& args, std::int64_t row, std::int64_t begin
   }
 }
 
-template <class T>
+template <class S>
 void dropout(const Launch&, const DropoutArgs& args) {
   for_pieces(args.rows, args.columns, [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
-    dropout_piece<T>(args, row, begin, end);
+    dropout_piece<S>(args, row, begin, end);
   });
 }
 

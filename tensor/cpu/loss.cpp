@@ -25,14 +25,16 @@ RETORT_INLINE std::int64_t loss_grain(std::int64_t columns) {
   return larger(1, kGrain / 8 / larger(1, columns));
 }
 
-template <class T>
-RETORT_INLINE void clear_row(T* y, std::int64_t n) {
+template <class S>
+RETORT_INLINE void clear_row(S* y, std::int64_t n) {
+  using T = Compute<S>;
   const Vec<T> zero = broadcast<Vec<T>>(T(0));
   sweep<T>(n, [&](std::int64_t i, auto lanes) { store(y + i, zero, lanes); });
 }
 
-template <class T>
+template <class S>
 void cross_entropy(const Launch&, const CrossEntropyArgs& args) {
+  using T = Compute<S>;
   const std::int64_t n = args.columns;
   T* lse = static_cast<T*>(args.lse);
   T* loss = static_cast<T*>(args.loss);
@@ -44,51 +46,54 @@ void cross_entropy(const Launch&, const CrossEntropyArgs& args) {
             lse[row] = 0;
             continue;
           }
-          const T* x = static_cast<const T*>(args.logits) + row * n;
+          const S* x = static_cast<const S*>(args.logits) + row * n;
           const T highest = largest(x, n);
           const Vec<T> shift = broadcast<Vec<T>>(highest);
           const double exps = sum<T>(
               n, [&](std::int64_t i, auto lanes) { return exp(load(x + i, lanes) - shift); });
           const double log_sum = static_cast<double>(highest) + std::log(exps);
           lse[row] = static_cast<T>(log_sum);
-          part += log_sum - static_cast<double>(x[args.labels[row]]);
+          part += log_sum - static_cast<double>(read(x + args.labels[row]));
         }
         return part;
       });
   *loss = any_row(args.labels, args.rows) ? static_cast<T>(*args.factor * total) : T(0);
 }
 
-template <class T>
+template <class S>
 void cross_entropy_backward(const Launch&, const CrossEntropyBackwardArgs& args) {
+  using T = Compute<S>;
   const std::int64_t n = args.columns;
   const T* lse = static_cast<const T*>(args.lse);
-  const T scale =
-      static_cast<T>(static_cast<double>(*static_cast<const T*>(args.dloss)) * *args.factor);
-  const Vec<T> factor = broadcast<Vec<T>>(scale);
+  const double dloss = static_cast<double>(*static_cast<const T*>(args.dloss));
+  const Vec<T> factor = broadcast<Vec<T>>(static_cast<T>(dloss * *args.factor));
   parallel_ranges(args.rows, loss_grain(n), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {
-      T* dx = static_cast<T*>(args.dlogits) + row * n;
+      S* dx = static_cast<S*>(args.dlogits) + row * n;
       if (ignored(args.labels, row)) {
         clear_row(dx, n);
         continue;
       }
-      const T* x = static_cast<const T*>(args.logits) + row * n;
+      const S* x = static_cast<const S*>(args.logits) + row * n;
       const Vec<T> shift = broadcast<Vec<T>>(lse[row]);
-      sweep<T>(n, [&](std::int64_t i, auto lanes) {
-        store(dx + i, factor * exp(load(x + i, lanes) - shift), lanes);
-      });
-      dx[args.labels[row]] -= scale;
+      const auto term = [&](std::int64_t i, auto lanes) {
+        return factor * exp(load(x + i, lanes) - shift);
+      };
+      sweep<T>(n, [&](std::int64_t i, auto lanes) { store(dx + i, term(i, lanes), lanes); });
+      const FirstLanes one{1};  // the label's, rounded once
+      store(dx + args.labels[row], term(args.labels[row], one) - factor, one);
     }
   });
 }
 
 // A row's softmax at a temperature: proportional to exp((x − highest) · inverse). The maximum is
 // taken away before dividing, so that no finite logit overflows.
-template <class T>
+template <class S>
 struct Tempered {
+  using T = Compute<S>;
   Vec<T> highest, inverse;
 
-  RETORT_INLINE Tempered(const T* x, std::int64_t n, double temperature)
+  RETORT_INLINE Tempered(const S* x, std::int64_t n, double temperature)
       : highest(broadcast<Vec<T>>(largest(x, n))),
         inverse(broadcast<Vec<T>>(static_cast<T>(1 / temperature))) {}
   RETORT_INLINE Vec<T> shifted(Vec<T> x) const { return (x - highest) * inverse; }
@@ -96,12 +101,13 @@ struct Tempered {
 
 // Σ p (log p − log q) = Σ p (a − b) + log Σ e^b − log Σ e^a, with a and b the shifted logits of
 // teacher and student.
-template <class T>
-RETORT_INLINE double divergence(const T* student, const T* teacher, std::int64_t n,
+template <class S>
+RETORT_INLINE double divergence(const S* student, const S* teacher, std::int64_t n,
                                 double temperature) {
+  using T = Compute<S>;
   using V = Vec<T>;
-  const Tempered<T> p(teacher, n, temperature);
-  const Tempered<T> q(student, n, temperature);
+  const Tempered<S> p(teacher, n, temperature);
+  const Tempered<S> q(student, n, temperature);
   const V zero = broadcast<V>(T(0));
   double totals[3];
   sums<T, 3>(n, totals, [&](std::int64_t i, auto lanes, V* terms) {
@@ -115,28 +121,30 @@ RETORT_INLINE double divergence(const T* student, const T* teacher, std::int64_t
   return totals[2] / totals[0] + std::log(totals[1]) - std::log(totals[0]);
 }
 
-template <class T>
+template <class S>
 void kl_divergence(const Launch&, const KlDivergenceArgs& args) {
+  using T = Compute<S>;
   const std::int64_t n = args.columns;
   const double total =
       sum_chunks(args.rows, loss_grain(n), [&](std::int64_t begin, std::int64_t end) {
         double part = 0;
         for (std::int64_t row = begin; row < end; ++row)
           if (!ignored(args.labels, row))
-            part += divergence(static_cast<const T*>(args.student) + row * n,
-                               static_cast<const T*>(args.teacher) + row * n, n, args.temperature);
+            part += divergence(static_cast<const S*>(args.student) + row * n,
+                               static_cast<const S*>(args.teacher) + row * n, n, args.temperature);
         return part;
       });
   *static_cast<T*>(args.loss) =
       any_row(args.labels, args.rows) ? static_cast<T>(*args.factor * total) : T(0);
 }
 
-template <class T>
-RETORT_INLINE void divergence_gradient(const T* student, const T* teacher, T* dstudent,
-                                       std::int64_t n, double temperature, Vec<T> factor) {
+template <class S>
+RETORT_INLINE void divergence_gradient(const S* student, const S* teacher, S* dstudent,
+                                       std::int64_t n, double temperature, Vec<Compute<S>> factor) {
+  using T = Compute<S>;
   using V = Vec<T>;
-  const Tempered<T> p(teacher, n, temperature);
-  const Tempered<T> q(student, n, temperature);
+  const Tempered<S> p(teacher, n, temperature);
+  const Tempered<S> q(student, n, temperature);
   double totals[2];
   sums<T, 2>(n, totals, [&](std::int64_t i, auto lanes, V* terms) {
     terms[0] = exp(p.shifted(load(teacher + i, lanes)));
@@ -151,20 +159,21 @@ RETORT_INLINE void divergence_gradient(const T* student, const T* teacher, T* ds
   });
 }
 
-template <class T>
+template <class S>
 void kl_divergence_backward(const Launch&, const KlDivergenceBackwardArgs& args) {
+  using T = Compute<S>;
   const std::int64_t n = args.columns;
   const double dloss = static_cast<double>(*static_cast<const T*>(args.dloss));
   const Vec<T> factor = broadcast<Vec<T>>(static_cast<T>(dloss * *args.factor / args.temperature));
   parallel_ranges(args.rows, loss_grain(n), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {
-      T* dx = static_cast<T*>(args.dstudent) + row * n;
+      S* dx = static_cast<S*>(args.dstudent) + row * n;
       if (ignored(args.labels, row)) {
         clear_row(dx, n);
         continue;
       }
-      divergence_gradient(static_cast<const T*>(args.student) + row * n,
-                          static_cast<const T*>(args.teacher) + row * n, dx, n, args.temperature,
+      divergence_gradient(static_cast<const S*>(args.student) + row * n,
+                          static_cast<const S*>(args.teacher) + row * n, dx, n, args.temperature,
                           factor);
     }
   });

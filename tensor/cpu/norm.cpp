@@ -6,16 +6,17 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-template <class T>
+template <class S>
 void layer_norm(const Launch&, const LayerNormArgs& args) {
+  using T = Compute<S>;
   using V = Vec<T>;
   const std::int64_t n = args.columns;
   const T* weight = static_cast<const T*>(args.weight);
   const T* bias = static_cast<const T*>(args.bias);
   for_rows(args.rows, 2 * n, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const T* x = static_cast<const T*>(args.x) + row * n;
-      T* y = static_cast<T*>(args.y) + row * n;
+      const S* x = static_cast<const S*>(args.x) + row * n;
+      S* y = static_cast<S*>(args.y) + row * n;
       const double count = static_cast<double>(n);
       const double total =
           sum<T>(n, [&](std::int64_t i, auto lanes) { return load(x + i, lanes); });
@@ -43,16 +44,17 @@ std::int64_t rows_per_chunk(std::int64_t rows) {
   return larger(64, (rows + kMaxChunks - 1) / kMaxChunks);
 }
 
-template <class T>
+template <class S>
 std::int64_t layer_norm_backward_workspace(const LayerNormBackwardArgs& args, int) {
   if (!args.dweight && !args.dbias) return 0;
   const std::int64_t size = rows_per_chunk(args.rows);
-  return (args.rows + size - 1) / size * 2 * args.columns * static_cast<std::int64_t>(sizeof(T));
+  return (args.rows + size - 1) / size * 2 * args.columns *
+         static_cast<std::int64_t>(sizeof(Compute<S>));
 }
 
 // dx = rstd · (g − mean(g) − x̂ · mean(g·x̂)) with g = dy · weight.
-template <class T>
-RETORT_INLINE void input_gradient(const T* dy, const T* x, const T* weight, T mean, T rstd, T* dx,
+template <class S, class T>
+RETORT_INLINE void input_gradient(const S* dy, const S* x, const T* weight, T mean, T rstd, S* dx,
                                   std::int64_t n) {
   using V = Vec<T>;
   const V center = broadcast<V>(mean);
@@ -72,8 +74,8 @@ RETORT_INLINE void input_gradient(const T* dy, const T* x, const T* weight, T me
 }
 
 // dweight += dy · x̂, dbias += dy.
-template <class T>
-RETORT_INLINE void parameter_gradients(const T* dy, const T* x, T mean, T rstd, T* dweight,
+template <class S, class T>
+RETORT_INLINE void parameter_gradients(const S* dy, const S* x, T mean, T rstd, T* dweight,
                                        T* dbias, std::int64_t n) {
   using V = Vec<T>;
   const V center = broadcast<V>(mean);
@@ -86,8 +88,9 @@ RETORT_INLINE void parameter_gradients(const T* dy, const T* x, T mean, T rstd, 
   });
 }
 
-template <class T>
+template <class S>
 void layer_norm_backward(const Launch& launch, const LayerNormBackwardArgs& args) {
+  using T = Compute<S>;
   const std::int64_t n = args.columns;
   const bool parameters = args.dweight || args.dbias;
   const T* weight = static_cast<const T*>(args.weight);
@@ -101,11 +104,11 @@ void layer_norm_backward(const Launch& launch, const LayerNormBackwardArgs& args
     if (parameters)
       sweep<T>(2 * n, [&](std::int64_t i, auto lanes) { store(dweight + i, zero, lanes); });
     for (std::int64_t row = begin; row < end; ++row) {
-      const T* dy = static_cast<const T*>(args.dy) + row * n;
-      const T* x = static_cast<const T*>(args.x) + row * n;
+      const S* dy = static_cast<const S*>(args.dy) + row * n;
+      const S* x = static_cast<const S*>(args.x) + row * n;
       if (parameters) parameter_gradients(dy, x, mean[row], rstd[row], dweight, dweight + n, n);
       if (args.dx)
-        input_gradient(dy, x, weight, mean[row], rstd[row], static_cast<T*>(args.dx) + row * n, n);
+        input_gradient(dy, x, weight, mean[row], rstd[row], static_cast<S*>(args.dx) + row * n, n);
     }
   });
   if (!parameters) return;

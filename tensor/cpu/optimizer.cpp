@@ -61,7 +61,7 @@ void adamw(const Launch&, const AdamwArgs& args) {
 
 }  // namespace
 
-RETORT_EXPORT(sum_of_squares, SumOfSquaresArgs)
-RETORT_EXPORT(adamw, AdamwArgs)
+RETORT_EXPORT_F32_F64(sum_of_squares, SumOfSquaresArgs)
+RETORT_EXPORT_F32_F64(adamw, AdamwArgs)
 
 }  // namespace retort::isa::RETORT_ISA

@@ -6,21 +6,26 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-template <class T>
-void softmax_row(const T* x, T* y, std::int64_t n) {
+template <class S>
+void softmax_row(const S* x, S* y, std::int64_t n) {
+  using T = Compute<S>;
+  constexpr bool kKeeps = sizeof(S) == sizeof(T);  // exponentials in y; halves would round them
   const Vec<T> highest = broadcast<Vec<T>>(largest(x, n));
   const double total = sum<T>(n, [&](std::int64_t i, auto lanes) {
     const Vec<T> e = exp(load(x + i, lanes) - highest);
-    store(y + i, e, lanes);
+    if constexpr (kKeeps) store(y + i, e, lanes);
     return e;
   });
   const Vec<T> factor = broadcast<Vec<T>>(static_cast<T>(1 / total));
-  sweep<T>(n,
-           [&](std::int64_t i, auto lanes) { store(y + i, load(y + i, lanes) * factor, lanes); });
+  sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    if constexpr (kKeeps) store(y + i, load(y + i, lanes) * factor, lanes);
+    else store(y + i, exp(load(x + i, lanes) - highest) * factor, lanes);
+  });
 }
 
-template <class T>
-void log_softmax_row(const T* x, T* y, std::int64_t n) {
+template <class S>
+void log_softmax_row(const S* x, S* y, std::int64_t n) {
+  using T = Compute<S>;
   const Vec<T> highest = broadcast<Vec<T>>(largest(x, n));
   const double total =
       sum<T>(n, [&](std::int64_t i, auto lanes) { return exp(load(x + i, lanes) - highest); });
@@ -30,10 +35,10 @@ void log_softmax_row(const T* x, T* y, std::int64_t n) {
   });
 }
 
-template <class T>
+template <class S>
 void softmax(const Launch&, const SoftmaxArgs& args) {
-  const T* x = static_cast<const T*>(args.x);
-  T* y = static_cast<T*>(args.y);
+  const S* x = static_cast<const S*>(args.x);
+  S* y = static_cast<S*>(args.y);
   for_rows(args.rows, 8 * args.columns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t at = row * args.columns;
@@ -43,8 +48,9 @@ void softmax(const Launch&, const SoftmaxArgs& args) {
   });
 }
 
-template <class T>
-void softmax_backward_row(const T* dy, const T* y, T* dx, std::int64_t n) {
+template <class S>
+void softmax_backward_row(const S* dy, const S* y, S* dx, std::int64_t n) {
+  using T = Compute<S>;
   const Vec<T> total = broadcast<Vec<T>>(static_cast<T>(sum<T>(
       n, [&](std::int64_t i, auto lanes) { return load(dy + i, lanes) * load(y + i, lanes); })));
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
@@ -52,8 +58,9 @@ void softmax_backward_row(const T* dy, const T* y, T* dx, std::int64_t n) {
   });
 }
 
-template <class T>
-void log_softmax_backward_row(const T* dy, const T* y, T* dx, std::int64_t n) {
+template <class S>
+void log_softmax_backward_row(const S* dy, const S* y, S* dx, std::int64_t n) {
+  using T = Compute<S>;
   const Vec<T> total = broadcast<Vec<T>>(
       static_cast<T>(sum<T>(n, [&](std::int64_t i, auto lanes) { return load(dy + i, lanes); })));
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
@@ -61,11 +68,11 @@ void log_softmax_backward_row(const T* dy, const T* y, T* dx, std::int64_t n) {
   });
 }
 
-template <class T>
+template <class S>
 void softmax_backward(const Launch&, const SoftmaxBackwardArgs& args) {
-  const T* dy = static_cast<const T*>(args.dy);
-  const T* y = static_cast<const T*>(args.y);
-  T* dx = static_cast<T*>(args.dx);
+  const S* dy = static_cast<const S*>(args.dy);
+  const S* y = static_cast<const S*>(args.y);
+  S* dx = static_cast<S*>(args.dx);
   for_rows(args.rows, 2 * args.columns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t at = row * args.columns;

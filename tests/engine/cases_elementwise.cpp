@@ -83,6 +83,18 @@ std::vector<Case> elementwise_cases() {
       unary("sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }),
       unary("gelu", gelu, [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }),
       unary("alias", alias, [](double x) { return x; }),
+      // Halves become f32 and the others f64, which loses nothing (rounding has a test of its own).
+      {.name = "cast",
+       .functions = {"cast"},
+       .kernels = {"convert"},
+       .f =
+           [](const Variables& in) {
+             return cast(in[0], is_half(in[0].dtype()) ? DType::f32 : DType::f64);
+           },
+       .shapes = kUnaryShapes,
+       .reference = unary_loop([](double x) { return x; }),
+       .extreme = true,
+       .composed = true},
       {.name = "scale",
        .functions = {"scale"},
        .kernels = {"binary"},

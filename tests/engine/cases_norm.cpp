@@ -34,7 +34,8 @@ std::vector<Case> norm_cases() {
        .reference =
            [](const Variables& in) { return reference::layer_norm(in[0], in[1], in[2], 1e-5); },
        .extreme = true,
-       .f32_tolerance = 5e-5},
+       .f32_tolerance = 5e-5,
+       .parameters = {1, 2}},
   };
 }
 

@@ -34,7 +34,8 @@ std::vector<Case> optimizer_cases() {
              return constant({total}, {}, in[0].dtype());
            },
        .differentiable = false,
-       .extreme = true},
+       .extreme = true,
+       .halves = false},
       {.name = "adamw",
        .kernels = {"adamw"},
        // Parameter, gradient, m and v after a step, one after the other.
@@ -65,7 +66,8 @@ std::vector<Case> optimizer_cases() {
              all.insert(all.end(), v.begin(), v.end());
              return constant(all, {static_cast<std::int64_t>(all.size())}, in[0].dtype());
            },
-       .differentiable = false},
+       .differentiable = false,
+       .halves = false},
   };
 }
 
