@@ -45,8 +45,8 @@ Tensor dropout_factors(const DropoutRule& rule, std::int64_t first_row, std::int
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
                    std::int64_t heads, double scale, const DropoutRule& dropout) {
   if (is_half(q.dtype()))
-    return cast(attention(cast(q, DType::f32), cast(k, DType::f32), cast(v, DType::f32), ragged, heads,
-                          scale, dropout), q.dtype());
+    return cast(reference::attention(cast(q, DType::f32), cast(k, DType::f32), cast(v, DType::f32),
+                                     ragged, heads, scale, dropout), q.dtype());
   const auto offsets = ragged.offsets.to_vector<std::int32_t>();
   const auto begins = ragged.key_begin.to_vector<std::int32_t>();
   const auto lengths = ragged.key_length.to_vector<std::int32_t>();
