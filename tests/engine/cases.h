@@ -47,7 +47,8 @@ struct Case {
   double f32_tolerance = 2e-5;
   /// Whether it comes in bf16 and f16.
   bool halves = true;
-  /// Tolerance of a half's value in units of its epsilon; 0: it is the f32 result, rounded.
+  /// Tolerance of halves in units of their epsilon, gradients have 2 more; 0: the value is the f32
+  /// result, rounded.
   double half_tolerance = 0;
   /// Inputs that stay f32 beside halves.
   std::vector<std::size_t> parameters = {};

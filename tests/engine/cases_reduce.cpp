@@ -53,7 +53,8 @@ Case sum_case(const std::string& name, std::vector<int> axes, bool keep, bool av
                 return constant(y, shape, in[0].dtype());
               },
           .extreme = true,
-          .composed = average};
+          .composed = average,
+          .half_tolerance = average ? 2.0 : 0.0};  // the sum is rounded, too
 }
 
 }  // namespace
