@@ -173,7 +173,7 @@ TEST_CASE("halves: what is a number or a statistic stays f32", "[halves]") {
 
 TEST_CASE("halves: gradients have their values' types", "[halves]") {
   const Variable x =
-      Variable::parameter(Tensor::from(std::vector<double>{0.1, 0.2, 0.7, -1}, {2, 2}));
+      Variable::parameter(Tensor::from(std::vector<float>{0.1f, 0.2f, 0.7f, -1}, {2, 2}));
   const Variable weight = Variable::parameter(ones({2}, DType::f32)), bias = Tensor::zeros({2});
   const Variable half = cast(x, DType::bf16);
   const Variable y = layer_norm(half, weight, bias, 1e-5);
