@@ -5,6 +5,10 @@
 
 #include "tensor/base/error.h"
 
+#ifdef RETORT_HAVE_AVX2
+#include <cpuid.h>
+#endif
+
 namespace retort {
 namespace isa {
 
@@ -43,15 +47,24 @@ const KernelTable k_avx512 = {"avx512",
 };
 #endif
 
+#ifdef RETORT_HAVE_AVX2
+// Conversions of f16; clang 14 can't ask for it by name.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 // Narrowest first. __builtin_cpu_supports also asks the operating system for the register state.
 std::vector<const KernelTable*> runnable_tables() {
   std::vector<const KernelTable*> tables = {&k_generic};
 #ifdef RETORT_HAVE_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables.push_back(&k_avx2);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
+    tables.push_back(&k_avx2);
 #endif
 #ifdef RETORT_HAVE_AVX512
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && has_f16c())
     tables.push_back(&k_avx512);
 #endif
   return tables;
