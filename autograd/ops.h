@@ -76,6 +76,10 @@ Variable log_softmax(const Variable& x);  ///< along the last dimension
 /// stay f32 beside a half x.
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
 
+// normalize ------------------------------------------------------------------------------------
+/// x/√(Σ x² + epsilon) along the last dimension: vectors of length 1, whose products are cosines.
+Variable normalize(const Variable& x, double epsilon = 1e-12);
+
 // attention ------------------------------------------------------------------------------------
 /// softmax(scale·q·kᵀ)·v per sequence and head (Vaswani et al. 2017), without padding; dropout acts on
 /// the probabilities. q: [query rows, hidden]; k, v: [key rows, hidden]; hidden = heads·head_dim.
@@ -108,6 +112,7 @@ namespace reference {
 Variable softmax(const Variable& x);
 Variable log_softmax(const Variable& x);
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
+Variable normalize(const Variable& x, double epsilon);
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
                    std::int64_t heads, double scale, const DropoutRule& dropout);
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor);

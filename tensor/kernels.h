@@ -152,6 +152,25 @@ struct LayerNormBackwardArgs {
   std::int64_t rows, columns;
 };
 
+/// y = x·scale, scale = 1/√(Σ x² + epsilon) per row; x, y: [rows, columns]; scale: [rows] of T, saved
+/// for the derivative.
+struct NormalizeArgs {
+  const void* x;
+  void* y;
+  void* scale;
+  std::int64_t rows, columns;
+  double epsilon;
+};
+
+/// dx = scale·(dy − y·Σ dy·y), Σ along the row.
+struct NormalizeBackwardArgs {
+  const void* dy;
+  const void* y;
+  const void* scale;
+  void* dx;
+  std::int64_t rows, columns;
+};
+
 /// Dropout keeps an element when its random word ≥ drop_below; kept ones are multiplied by `scale`.
 /// Row r of the tensor draws the bits of row `row_offset + r` of the optimiser step.
 struct DropoutRule {
@@ -276,6 +295,15 @@ struct SumOfSquaresArgs {
   double* sum;
 };
 
+/// sum[0] += Σ x² of a [table_rows, columns] matrix x that is zero but for the given rows, with the
+/// bits that sum_of_squares gives for the whole matrix.
+struct SumOfSquaresRowsArgs {
+  const void* rows;         // [count, columns]
+  const std::int32_t* ids;  // [count], ascending: which rows of the matrix they are
+  std::int64_t count, columns, table_rows;
+  double* sum;
+};
+
 /// What changes with every step; read through a pointer.
 struct AdamwStep {
   double learning_rate;
@@ -295,6 +323,21 @@ struct AdamwArgs {
   void* v;
   std::int64_t count;
   const AdamwStep* step;
+};
+
+/// AdamW on some rows of [*, columns] matrices, which first catch up: row r takes the steps
+/// [done[r], steps) with a gradient of zero, but the last one with its row of `gradient`, if there is
+/// one; then done[r] = steps. The bits are those of adamw, step by step on the whole matrix.
+struct AdamwRowsArgs {
+  void* parameter;
+  void* m;
+  void* v;
+  const void* gradient;     // [rows, columns] or null
+  const std::int32_t* ids;  // [rows], each once; null: 0, 1, 2, …
+  std::int32_t* done;       // [*]; less than `steps` where there is a gradient
+  std::int64_t rows, columns;
+  const AdamwStep* step;  // [steps], the oldest first
+  std::int64_t steps;
 };
 
 template <class Args>

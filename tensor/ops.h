@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tensor/ragged.h"
+#include "tensor/row_sparse.h"
 #include "tensor/tensor.h"
 
 namespace retort::ops {
@@ -39,6 +40,8 @@ Tensor concat(std::span<const Tensor> parts, int dim);
 /// [..., m, k] × [..., k, n] → [..., m, n]; leading dimensions broadcast; any strides.
 /// bias ([n]) is added when defined.
 Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias = {});
+/// c = a·b, or c += a·b, in place: two matrices of any strides, c contiguous.
+void matmul_into(Tensor& c, const Tensor& a, const Tensor& b, bool accumulate);
 
 // softmax, norm --------------------------------------------------------------------------------
 Tensor softmax(const Tensor& x, bool log = false);  ///< along the last dimension
@@ -55,6 +58,15 @@ struct LayerNormGradients {
 LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
                                        const Tensor& mean, const Tensor& rstd, bool want_dx,
                                        bool want_parameters);
+
+// normalize ------------------------------------------------------------------------------------
+struct Normalized {
+  Tensor y;
+  Tensor scale;  ///< [rows]: what each row was multiplied with
+};
+/// x/√(Σ x² + epsilon) along the last dimension.
+Normalized normalize(const Tensor& x, double epsilon);
+Tensor normalize_backward(const Tensor& dy, const Normalized& result);
 
 // attention ------------------------------------------------------------------------------------
 struct Attention {
@@ -102,7 +114,18 @@ Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const 
 
 // optimizer ------------------------------------------------------------------------------------
 double sum_of_squares(const Tensor& x);
+/// The same bits as for the whole matrix.
+double sum_of_squares(const RowSparse& x);
 /// One AdamW step on contiguous tensors of one shape (see AdamwArgs).
 void adamw(Tensor& parameter, const Tensor& gradient, Tensor& m, Tensor& v, const AdamwStep& step);
+/// Rows `ids` of contiguous matrices catch up with `steps` with a gradient of zero (see AdamwRowsArgs);
+/// all rows when ids is empty. done: how many of the steps each row of the matrix has taken. What is
+/// put off for the tensors stays so (see DeferredWrites).
+void adamw_catch_up(const Tensor& parameter, const Tensor& m, const Tensor& v,
+                    std::span<const std::int32_t> ids, std::span<std::int32_t> done,
+                    std::span<const AdamwStep> steps);
+/// The same for the rows of `gradient`, which is that of the last step.
+void adamw_rows(const Tensor& parameter, const RowSparse& gradient, const Tensor& m, const Tensor& v,
+                std::span<std::int32_t> done, std::span<const AdamwStep> steps);
 
 }  // namespace retort::ops

@@ -12,8 +12,9 @@ Tensor embedding(const Tensor& table, const Tensor& ids) {
   const Tensor rows = table.contiguous(), index = ids.contiguous();
   Tensor y = Tensor::empty({ids.size(0), table.size(1)}, table.dtype());
   if (y.count() == 0) return y;
+  const std::span list(index.data<std::int32_t>(), static_cast<std::size_t>(ids.size(0)));
   launch(kernels().embedding[slot(table.dtype(), "embedding")],
-         EmbeddingArgs{rows.raw(), index.data<std::int32_t>(), y.mutable_raw(), y.size(0), y.size(1)});
+         EmbeddingArgs{rows.raw_rows(list), list.data(), y.mutable_raw(), y.size(0), y.size(1)});
   return y;
 }
 

@@ -88,4 +88,33 @@ Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
   return c;
 }
 
+void matmul_into(Tensor& c, const Tensor& a, const Tensor& b, bool accumulate) {
+  check_same_dtype(a, b, "matmul");
+  check_same_dtype(a, c, "matmul");
+  check(a.rank() == 2 && b.rank() == 2 && a.size(1) == b.size(0), "matmul: expected two matrices that fit, found ",
+        a.shape(), " x ", b.shape());
+  check(c.shape() == Shape{a.size(0), b.size(1)} && c.is_contiguous(), "matmul: expected a contiguous result of shape ",
+        Shape{a.size(0), b.size(1)}, ", found ", c.shape());
+  if (c.count() == 0) return;
+  const int number = slot_f32_f64(a.dtype(), "matmul");
+  launch(kernels().matmul[number], kernels().matmul_workspace[number],
+         MatmulArgs{.a = a.raw(),
+                    .b = b.raw(),
+                    .c = c.mutable_raw(),
+                    .bias = nullptr,
+                    .batch = 1,
+                    .m = a.size(0),
+                    .n = b.size(1),
+                    .k = a.size(1),
+                    .a_batch = 0,
+                    .a_row = a.strides()[0],
+                    .a_col = a.strides()[1],
+                    .b_batch = 0,
+                    .b_row = b.strides()[0],
+                    .b_col = b.strides()[1],
+                    .c_batch = 0,
+                    .c_row = b.size(1),
+                    .accumulate = accumulate});
+}
+
 }  // namespace retort::ops

@@ -97,6 +97,17 @@ T* Tensor::mutable_data() {
 
 const void* Tensor::raw() const {
   check(defined(), "tensor: expected a tensor, found an undefined one");
+  if (storage_->deferred) storage_->deferred->settle();
+  return unsettled_raw();
+}
+
+const void* Tensor::raw_rows(std::span<const std::int32_t> rows) const {
+  if (!defined() || !storage_->deferred || offset_ != 0 || rank() != 2 || !is_contiguous()) return raw();
+  storage_->deferred->settle_rows(rows, shape_[1]);
+  return unsettled_raw();
+}
+
+void* Tensor::unsettled_raw() const {
   return storage_->data + offset_ * static_cast<std::int64_t>(size_of(dtype_));
 }
 

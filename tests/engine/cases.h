@@ -61,6 +61,7 @@ std::vector<Case> reduce_cases();
 std::vector<Case> shape_cases();
 std::vector<Case> matmul_cases();
 std::vector<Case> norm_cases();
+std::vector<Case> normalize_cases();
 std::vector<Case> attention_cases();
 std::vector<Case> embedding_cases();
 std::vector<Case> loss_cases();

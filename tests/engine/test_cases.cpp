@@ -23,7 +23,7 @@ const std::vector<Case>& all_cases() {
     std::vector<Case> all;
     for (const auto& family :
          {elementwise_cases(), reduce_cases(), shape_cases(), matmul_cases(), norm_cases(),
-          attention_cases(), embedding_cases(), loss_cases(), optimizer_cases()})
+          normalize_cases(), attention_cases(), embedding_cases(), loss_cases(), optimizer_cases()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();
@@ -254,7 +254,7 @@ TEST_CASE("cases: halves are the f32 results, rounded", "[cases]") {
   }
 }
 
-TEST_CASE("cases: any number of threads gives the same bits", "[cases]") {
+TEST_CASE("cases: any number of threads, and every run, gives the same bits", "[cases]") {
   const Restore restore;
   for (const DType dtype : {DType::f32, DType::f64, DType::bf16})
     for_every_case([dtype](const Case& c, const std::vector<Shape>& shapes) {
@@ -262,7 +262,7 @@ TEST_CASE("cases: any number of threads gives the same bits", "[cases]") {
       const auto inputs = make_inputs(c, shapes, dtype);
       set_thread_count(1);
       const auto one = run(c.f, inputs);
-      for (const int threads : {2, 3, 8}) {
+      for (const int threads : {1, 2, 3, 8, 64}) {
         set_thread_count(threads);
         const auto more = run(c.f, inputs);
         REQUIRE(more.size() == one.size());
