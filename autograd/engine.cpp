@@ -1,8 +1,15 @@
 // The backward pass.
 //
-// Nodes wait in a heap and the newest is taken first: creation order is a topological order, so
-// when a node is taken all of its consumers have been. No recursion, whatever the depth of the
-// graph.
+// Recording has left a node per operation, which knows the nodes that its inputs came from.
+// backward() walks them from the loss to the leaves:
+//   1. The loss's node receives the seed, a 1, and waits in a heap.
+//   2. The newest waiting node is taken. Whatever consumed a node's results is newer than the node,
+//      so all of it has been, and the gradients of those results are complete.
+//   3. The node's vjp makes of them the gradients of its inputs. Each is added to what the node it
+//      came from has received so far, and that node waits, too.
+//   4. A leaf keeps what it has received.
+// No recursion and no marks on nodes, whatever the depth of the graph. grad() is the same walk, but
+// goes only through nodes that lead to the inputs it was asked for, and hands their gradients out.
 #include <algorithm>
 #include <optional>
 #include <queue>

@@ -1,8 +1,12 @@
 // Variable: a Tensor and where it came from.
 //
 // Define-by-run: every operation in autograd/ops.h records a Node with the derivative of what it just
-// did. A Variable without a node is a constant. A frozen model is a model whose parameters are
-// constants, or one that runs under NoGrad: bare tensors, nothing recorded, nothing saved.
+// did, and backward() walks the nodes from a loss to the leaves (autograd/engine.cpp tells how). A
+// Variable without a node is a constant. A frozen model is a model whose parameters are constants, or
+// one that runs under NoGrad: bare tensors, nothing recorded, nothing saved.
+//
+// A graph belongs to the thread that works on it: threads may build and differentiate graphs of their
+// own at the same time, with constants in common, but not collect gradients in one leaf.
 #pragma once
 
 #include <cstdint>
