@@ -120,7 +120,10 @@ class Pass {
     const auto entry = gradients_.find(node.get());
     incoming = std::move(entry->second);
     gradients_.erase(entry);
-    run_hooks();
+    // A partial gradient (see GradOptions) isn't the one that hooks are to see.
+    if (!(options_.targets && options_.targets->stop_at_inputs &&
+          options_.targets->captured(node.get())))
+      run_hooks();
     if (options_.targets && capture()) return true;
     if (!node->leaf()) differentiate();
     else if (!options_.targets && incoming[0].defined()) node->gradient->add(incoming[0].value());

@@ -110,7 +110,7 @@ struct GradOptions {
   bool create_graph = false;  ///< the results can be differentiated again (retains the graph)
   bool retain_graph = false;
   /// Takes the inputs for independent of each other: what flows into one of them stops there, even
-  /// where it was computed from another one.
+  /// where it was computed from another one. Their hooks don't run: the gradient is a partial one.
   bool stop_at_inputs = false;
 };
 /// d(Σ seeds·outputs)/d(inputs), without touching any leaf's gradient. An input that the outputs

@@ -57,6 +57,16 @@ std::vector<std::string> parts_of(const std::string& code) {
   return parts;
 }
 
+// A text without its numbers, and those. Other instruction sets round differently, so the last digits
+// of what a program prints may differ.
+std::pair<std::string, std::vector<double>> apart(const std::string& text) {
+  static const std::regex number(R"(-?[0-9]+(\.[0-9]*)?(e[-+][0-9]+)?)");
+  std::vector<double> numbers;
+  for (std::sregex_iterator at(text.begin(), text.end(), number), end; at != end; ++at)
+    numbers.push_back(std::stod(at->str()));
+  return {std::regex_replace(text, number, "#"), numbers};
+}
+
 std::string output_of(const std::string& program) {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(program.c_str(), "r"), pclose);
   REQUIRE(pipe != nullptr);
@@ -95,7 +105,13 @@ TEST_CASE("documents: the README's engine example prints what it says", "[docume
     CHECK(contains(source, blocks[i].code));
     const std::string shown = blocks[i].code;
     CHECK(std::count(shown.begin(), shown.end(), '\n') <= 20);
-    CHECK(output_of(RETORT_ENGINE_EXAMPLE) == blocks[i + 1].code);
+    const auto [text, numbers] = apart(output_of(RETORT_ENGINE_EXAMPLE));
+    const auto [said, expected] = apart(blocks[i + 1].code);
+    CHECK(text == said);
+    REQUIRE(numbers.size() == expected.size());
+    CHECK(numbers.size() == 14);
+    for (std::size_t k = 0; k < numbers.size(); ++k)
+      CHECK(numbers[k] == Approx(expected[k]).epsilon(1e-3));
   }
   CHECK(found);
 }

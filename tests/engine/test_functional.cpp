@@ -124,6 +124,20 @@ TEST_CASE("functional: checkpoint differentiates twice", "[functional]") {
                   {.second_order = true}) == "");
 }
 
+TEST_CASE("functional: a hook sees a parameter's whole gradient once", "[functional]") {
+  Variable w = parameter({3, 4});
+  const Variable x = parameter({1, 2});
+  const auto product = [w](const Variables& in) -> Variables { return {in[0] * w}; };
+  std::vector<std::vector<double>> seen;
+  w.add_hook([&](const Variable& gradient) {
+    seen.push_back(numbers(gradient));
+    return scale(gradient, 10);
+  });
+  backward(sum(checkpoint(product, {x}, {w})[0]) + sum(checkpoint(product, {x}, {w})[0]));
+  CHECK(seen == std::vector<std::vector<double>>{{2, 4}});
+  CHECK(numbers(w.gradient()) == std::vector<double>{20, 40});
+}
+
 TEST_CASE("functional: checkpoint is told of everything, or says so", "[functional]") {
   const Variable x = parameter({1, 2}), secret = parameter({3, 4});
   const Variable made = square(secret);
