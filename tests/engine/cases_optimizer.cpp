@@ -49,7 +49,7 @@ std::vector<Case> optimizer_cases() {
        .shapes = {{{3, 4}}, {{0, 2}}, {{2, 1}}, {{33, 40}}, {{150, 517}}},
        .reference =
            [](const Variables& in) {
-             // Not close: equal.
+             // (That the bits are equal is for test_model_sparse_rows.cpp.)
              return Variable(Tensor::scalar(
                  ops::sum_of_squares(ops::dense(every_third_row(in[0].value()))), in[0].dtype()));
            },
