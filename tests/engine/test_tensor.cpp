@@ -290,7 +290,7 @@ TEST_CASE("tensor: text is NumPy's", "[tensor]") {
   const auto text32 = [](const std::vector<float>& values) { return Tensor::from(values).text(); };
   constexpr double kInf = std::numeric_limits<double>::infinity();
   const double nan = std::nan("");
-  CHECK(Tensor::scalar(1).text() == "1.");
+  CHECK(Tensor::scalar(1).text() == "1.0");
   CHECK(Tensor::scalar(1.5).text() == "1.5");
   CHECK(Tensor::scalar(-3, DType::i32).text() == "-3");
   CHECK(text32({1, 2.5f, -3}) == "[ 1. ,  2.5, -3. ]");
