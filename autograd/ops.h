@@ -11,6 +11,7 @@
 #include "autograd/variable.h"
 #include "tensor/kernels.h"
 #include "tensor/ragged.h"
+#include "tensor/vocabulary_head.h"
 
 namespace retort {
 
@@ -75,6 +76,9 @@ Variable log_softmax(const Variable& x);  ///< along the last dimension
 /// (x − mean)/√(variance + ε)·weight + bias along the last dimension (Ba et al. 2016). weight and bias
 /// stay f32 beside a half x.
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
+/// x/√(mean of x² + ε)·weight along the last dimension (Zhang & Sennrich 2019), ·(1 + weight) for Gemma.
+/// weight stays f32 beside a half x.
+Variable rms_norm(const Variable& x, const Variable& weight, double epsilon, bool one_plus_weight = false);
 
 // normalize ------------------------------------------------------------------------------------
 /// x/√(Σ x² + epsilon) along the last dimension: vectors of length 1, whose products are cosines.
@@ -101,10 +105,39 @@ Variable dropout(const Variable& x, const DropoutRule& rule, const Variable& res
 /// factor · Σ over rows of −log softmax(logits)[label]; labels: i32 [rows], −100 is ignored. Pass
 /// 1/N with the N of the whole optimiser step, so that micro-batches add up to the mean.
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor);
-/// factor · Σ over rows of KL(softmax(teacher/T) ‖ softmax(student/T)) (Hinton et al. 2015), without
-/// the T² factor. labels may be undefined; rows with −100 are ignored. The teacher is a constant.
+/// factor · Σ over rows of a divergence between p = softmax(teacher/T) and q = softmax(student/T), without
+/// the T² factor: for beta 0 KL(p‖q) (Hinton et al. 2015), for beta 1 KL(q‖p), between them the
+/// Jensen-Shannon divergence beta·KL(p‖m) + (1 − beta)·KL(q‖m) with m = beta·p + (1 − beta)·q (Agarwal et
+/// al. 2024), whose limits at the ends are 0. Log-probabilities are logits, too (T = 1). labels may be
+/// undefined; rows with −100 are ignored. The teacher is a constant; a class with the logit −∞ there has
+/// p = 0 and is left out of KL(q‖p).
 Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
-                       double factor, const Tensor& labels = {});
+                       double factor, const Tensor& labels = {}, double beta = 0);
+/// factor · Σ over rows and columns of −w·y·log σ(x) − (1 − y)·log(1 − σ(x)): several labels per row, each
+/// yes or no. targets y in [0, 1] and positive_weight w ([columns], undefined: 1) are f32 beside halves.
+/// Pass one over the rows times the columns of the whole step for the mean. labels as above.
+Variable binary_cross_entropy(const Variable& logits, const Tensor& targets, double factor,
+                              const Tensor& positive_weight = {}, const Tensor& labels = {});
+/// factor · Σ over rows and columns of (a − b)². labels as above.
+Variable mse(const Variable& a, const Variable& b, double factor, const Tensor& labels = {});
+/// factor · Σ of ½e²/beta where |e| < beta, else |e| − ½beta, with e = a − b (Girshick 2015; beta 0: |e|).
+Variable smooth_l1(const Variable& a, const Variable& b, double beta, double factor,
+                   const Tensor& labels = {});
+/// a·b / (‖a‖·‖b‖) of each row: [rows, columns] twice → [rows]. Norms below epsilon count as epsilon.
+Variable cosine_similarity(const Variable& a, const Variable& b, double epsilon = 1e-8);
+/// factor · Σ over rows of 1 − cos where the label is 1, max(0, cos − margin) where it is −1; rows with
+/// −100 are ignored.
+Variable cosine_embedding_loss(const Variable& a, const Variable& b, const Tensor& labels, double margin,
+                               double factor);
+/// cross_entropy(linear(hidden, weight, bias), labels, factor) without ever storing all logits: chunks of
+/// rows are computed forwards and again backwards. hidden may be a half beside an f32 weight; bias may
+/// be undefined. Rows with the label −100 cost nothing.
+Variable linear_cross_entropy(const Variable& hidden, const Variable& weight, const Variable& bias,
+                              const Tensor& labels, double factor);
+/// The same for kl_divergence, with the teacher's logits from its own head.
+Variable linear_kl_divergence(const Variable& hidden, const Variable& weight, const Variable& bias,
+                              const VocabularyHead& teacher, double temperature, double factor,
+                              const Tensor& labels = {}, double beta = 0);
 
 /// Compositions of plain operations that mean the same as the fused ones. They compute halves in f32
 /// and round the result, as kernels do.
@@ -113,11 +146,23 @@ Variable softmax(const Variable& x);
 Variable log_softmax(const Variable& x);
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
 Variable normalize(const Variable& x, double epsilon);
+Variable rms_norm(const Variable& x, const Variable& weight, double epsilon, bool one_plus_weight);
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
                    std::int64_t heads, double scale, const DropoutRule& dropout);
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor);
 Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
-                       double factor, const Tensor& labels);
+                       double factor, const Tensor& labels, double beta);
+Variable binary_cross_entropy(const Variable& logits, const Tensor& targets, double factor,
+                              const Tensor& positive_weight, const Tensor& labels);
+Variable mse(const Variable& a, const Variable& b, double factor, const Tensor& labels);
+Variable smooth_l1(const Variable& a, const Variable& b, double beta, double factor,
+                   const Tensor& labels);
+Variable cosine_similarity(const Variable& a, const Variable& b, double epsilon);
+Variable linear_cross_entropy(const Variable& hidden, const Variable& weight, const Variable& bias,
+                              const Tensor& labels, double factor);
+Variable linear_kl_divergence(const Variable& hidden, const Variable& weight, const Variable& bias,
+                              const VocabularyHead& teacher, double temperature, double factor,
+                              const Tensor& labels, double beta);
 }  // namespace reference
 
 }  // namespace retort

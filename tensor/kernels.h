@@ -17,6 +17,8 @@
 
 #include "tensor/base/philox.h"
 #include "tensor/dtype.h"
+#include "tensor/kernels_loss.h"
+#include "tensor/kernels_norm.h"
 
 namespace retort {
 
@@ -109,68 +111,6 @@ struct MatmulArgs {
   bool accumulate;  // add to c instead of overwriting it
 };
 
-/// x, y: [rows, columns]. y = softmax(x) along columns, or log_softmax.
-struct SoftmaxArgs {
-  const void* x;
-  void* y;
-  std::int64_t rows, columns;
-  bool log;
-};
-
-/// dx = y · (dy − Σ dy·y), or for log_softmax dx = dy − exp(y) · Σ dy.
-struct SoftmaxBackwardArgs {
-  const void* dy;
-  const void* y;
-  void* dx;
-  std::int64_t rows, columns;
-  bool log;
-};
-
-/// x, y: [rows, columns]; weight, bias: T [columns]. y = (x − mean)·rstd·weight + bias with
-/// rstd = 1/√(biased variance + epsilon); mean, rstd: T [rows], saved for the derivative.
-struct LayerNormArgs {
-  const void* x;
-  const void* weight;
-  const void* bias;
-  void* y;
-  void* mean;
-  void* rstd;
-  std::int64_t rows, columns;
-  double epsilon;
-};
-
-/// dx: [rows, columns]; dweight, dbias: T [columns]; any of the three may be null.
-struct LayerNormBackwardArgs {
-  const void* dy;
-  const void* x;
-  const void* weight;
-  const void* mean;
-  const void* rstd;
-  void* dx;
-  void* dweight;
-  void* dbias;
-  std::int64_t rows, columns;
-};
-
-/// y = x·scale, scale = 1/√(Σ x² + epsilon) per row; x, y: [rows, columns]; scale: [rows] of T, saved
-/// for the derivative.
-struct NormalizeArgs {
-  const void* x;
-  void* y;
-  void* scale;
-  std::int64_t rows, columns;
-  double epsilon;
-};
-
-/// dx = scale·(dy − y·Σ dy·y), Σ along the row.
-struct NormalizeBackwardArgs {
-  const void* dy;
-  const void* y;
-  const void* scale;
-  void* dx;
-  std::int64_t rows, columns;
-};
-
 /// Dropout keeps an element when its random word ≥ drop_below; kept ones are multiplied by `scale`.
 /// Row r of the tensor draws the bits of row `row_offset + r` of the optimiser step.
 struct DropoutRule {
@@ -237,55 +177,6 @@ struct EmbeddingBackwardArgs {
   const std::int32_t* ids;
   void* dtable;
   std::int64_t rows, columns;
-};
-
-/// logits: [rows, columns]; labels: [rows], −100 is ignored. lse: T [rows], saved; loss: T.
-/// loss[0] = factor[0] · Σ over valid rows of (lse − logits[label]); factor is 1/N of the whole step.
-/// No valid row: 0.
-struct CrossEntropyArgs {
-  const void* logits;
-  const std::int32_t* labels;
-  void* loss;
-  void* lse;
-  std::int64_t rows, columns;
-  const double* factor;
-};
-
-/// dlogits = dloss[0] · factor[0] · (softmax(logits) − onehot(label)); ignored rows: 0.
-struct CrossEntropyBackwardArgs {
-  const void* dloss;
-  const void* logits;
-  const std::int32_t* labels;
-  const void* lse;
-  void* dlogits;
-  std::int64_t rows, columns;
-  const double* factor;
-};
-
-/// loss[0] = factor[0] · Σ_rows Σ_c p_c (log p_c − log q_c), p = softmax(teacher / T),
-/// q = softmax(student / T), in log space: finite for any finite logits; teacher logits of −∞ have
-/// p = 0 and contribute 0. labels (may be null): rows with −100 are ignored.
-/// The T² factor of Hinton et al. is the objective's business, not the kernel's. loss: T as in CrossEntropyArgs.
-struct KlDivergenceArgs {
-  const void* student;
-  const void* teacher;
-  const std::int32_t* labels;
-  void* loss;
-  std::int64_t rows, columns;
-  double temperature;
-  const double* factor;
-};
-
-/// dstudent = dloss[0] · factor[0] · (q − p) / T; ignored rows: 0.
-struct KlDivergenceBackwardArgs {
-  const void* dloss;
-  const void* student;
-  const void* teacher;
-  const std::int32_t* labels;
-  void* dstudent;
-  std::int64_t rows, columns;
-  double temperature;
-  const double* factor;
 };
 
 /// sum[0] += Σ x², accumulated in f64 by fixed chunks.

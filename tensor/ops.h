@@ -11,6 +11,7 @@
 #include "tensor/ragged.h"
 #include "tensor/row_sparse.h"
 #include "tensor/tensor.h"
+#include "tensor/vocabulary_head.h"
 
 namespace retort::ops {
 
@@ -59,6 +60,19 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
                                        const Tensor& mean, const Tensor& rstd, bool want_dx,
                                        bool want_parameters);
 
+struct RmsNorm {
+  Tensor y, rstd;
+};
+/// Over the last dimension, times weight_offset + weight (0, Gemma: 1); weight and rstd have the
+/// compute dtype.
+RmsNorm rms_norm(const Tensor& x, const Tensor& weight, double epsilon, double weight_offset);
+struct RmsNormGradients {
+  Tensor dx, dweight;  ///< undefined where not wanted
+};
+RmsNormGradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
+                                   const Tensor& rstd, double weight_offset, bool want_dx,
+                                   bool want_dweight);
+
 // normalize ------------------------------------------------------------------------------------
 struct Normalized {
   Tensor y;
@@ -105,12 +119,54 @@ struct CrossEntropy {
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double factor);
 Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
                               const Tensor& lse, double factor);
-/// KL(softmax(teacher/T) ‖ softmax(student/T)), summed over classes, times factor. labels may be
-/// undefined; rows with −100 are ignored. No T² factor here.
+/// With p = softmax(teacher/T) and q = softmax(student/T): KL(p‖q) for beta 0, KL(q‖p) for beta 1,
+/// between them the Jensen-Shannon divergence (see KlDivergenceArgs), summed over classes, times
+/// factor. labels may be undefined; rows with −100 are ignored. No T² factor here.
 Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
-                     double temperature, double factor);
+                     double temperature, double factor, double beta = 0);
 Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
-                              const Tensor& labels, double temperature, double factor);
+                              const Tensor& labels, double temperature, double factor,
+                              double beta = 0);
+
+// Sums over [rows, columns] times factor; labels as in kl_divergence.
+/// −w·y·log σ(x) − (1 − y)·log(1 − σ(x)); targets y in [0, 1] and the positive weights w ([columns] or
+/// undefined) have the compute dtype.
+Tensor binary_cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& positive_weight,
+                            const Tensor& labels, double factor);
+Tensor binary_cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& targets,
+                                     const Tensor& positive_weight, const Tensor& labels, double factor);
+/// cost(a − b); beta is smooth_l1's.
+Tensor error_loss(ErrorCost cost, double beta, const Tensor& a, const Tensor& b, const Tensor& labels,
+                  double factor);
+/// The gradient of a; that of b is its negative.
+Tensor error_loss_backward(const Tensor& dloss, ErrorCost cost, double beta, const Tensor& a,
+                           const Tensor& b, const Tensor& labels, double factor);
+
+struct CosineSimilarity {
+  Tensor similarity, a_norm, b_norm;  ///< [rows], compute dtype
+};
+/// Of each row of a and b; norms below epsilon count as epsilon.
+CosineSimilarity cosine_similarity(const Tensor& a, const Tensor& b, double epsilon);
+/// The gradient of a; for that of b swap a and b, and the norms in the result.
+Tensor cosine_similarity_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
+                                  const CosineSimilarity& result, double epsilon);
+
+// A head over a vocabulary and its loss in one: hidden·weightᵀ + bias is computed for a chunk of rows
+// at a time (32 MiB of logits), forwards and backwards, and never stored whole. dloss: compute dtype.
+struct VocabularyGradients {
+  Tensor dhidden, dweight, dbias;  ///< undefined where not wanted
+};
+Tensor linear_cross_entropy(const VocabularyHead& head, const Tensor& labels, double factor);
+VocabularyGradients linear_cross_entropy_backward(const Tensor& dloss, const VocabularyHead& head,
+                                                  const Tensor& labels, double factor,
+                                                  bool want_hidden, bool want_parameters);
+/// kl_divergence of the two heads' logits.
+Tensor linear_kl_divergence(const VocabularyHead& student, const VocabularyHead& teacher,
+                            const Tensor& labels, double temperature, double factor, double beta);
+VocabularyGradients linear_kl_divergence_backward(const Tensor& dloss, const VocabularyHead& student,
+                                                  const VocabularyHead& teacher, const Tensor& labels,
+                                                  double temperature, double factor, double beta,
+                                                  bool want_hidden, bool want_parameters);
 
 // optimizer ------------------------------------------------------------------------------------
 double sum_of_squares(const Tensor& x);

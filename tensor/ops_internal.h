@@ -38,6 +38,14 @@ inline void check_compute_dtype(const Tensor& x, const Tensor& other, const char
         other.defined() ? name(other.dtype()) : "nothing");
 }
 
+/// The labels of `rows` rows as a loss takes them; null if undefined.
+inline const std::int32_t* label_data(const Tensor& labels, std::int64_t rows, const char* op) {
+  if (!labels.defined()) return nullptr;
+  check(labels.shape() == Shape{rows} && labels.is_contiguous(), op, ": expected ", rows,
+        " labels, found ", labels.shape());
+  return labels.data<std::int32_t>();
+}
+
 /// A loop nest over `shape` for operands with these strides (each aligned with shape), with adjacent
 /// dimensions merged where every operand allows it.
 template <int Operands>

@@ -9,13 +9,6 @@ void check_logits(const Tensor& logits, const char* op) {
         logits.shape());
 }
 
-const std::int32_t* label_data(const Tensor& labels, std::int64_t rows, const char* op) {
-  if (!labels.defined()) return nullptr;
-  check(labels.shape() == Shape{rows} && labels.is_contiguous(), op, ": expected ", rows,
-        " labels, found ", labels.shape());
-  return labels.data<std::int32_t>();
-}
-
 }  // namespace
 
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double factor) {
@@ -49,29 +42,30 @@ Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const T
 }
 
 Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
-                     double temperature, double factor) {
+                     double temperature, double factor, double beta) {
   check_logits(student, "kl_divergence");
   check_same_dtype(student, teacher, "kl_divergence");
   check(student.shape() == teacher.shape(), "kl_divergence: student ", student.shape(),
         " and teacher ", teacher.shape(), " differ");
   check(temperature > 0, "kl_divergence: expected a temperature above 0, found ", temperature);
+  check(beta >= 0 && beta <= 1, "kl_divergence: expected a beta in [0, 1], found ", beta);
   const Tensor q = student.contiguous(), p = teacher.contiguous();
   Tensor loss = Tensor::empty({}, compute_dtype(q.dtype()));
   launch(kernels().kl_divergence[slot(q.dtype(), "kl_divergence")],
          KlDivergenceArgs{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence"),
-                          loss.mutable_raw(), q.size(0), q.size(1), temperature, &factor});
+                          loss.mutable_raw(), q.size(0), q.size(1), temperature, beta, &factor});
   return loss;
 }
 
 Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
-                              const Tensor& labels, double temperature, double factor) {
+                              const Tensor& labels, double temperature, double factor, double beta) {
   check_compute_dtype(student, dloss, "kl_divergence_backward", "dloss");
   const Tensor q = student.contiguous(), p = teacher.contiguous();
   Tensor dstudent = Tensor::empty(q.shape(), q.dtype());
   launch(kernels().kl_divergence_backward[slot(q.dtype(), "kl_divergence_backward")],
-         KlDivergenceBackwardArgs{dloss.raw(), q.raw(), p.raw(),
-                                  label_data(labels, q.size(0), "kl_divergence_backward"),
-                                  dstudent.mutable_raw(), q.size(0), q.size(1), temperature, &factor});
+         KlDivergenceBackwardArgs{{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence_backward"),
+                                   nullptr, q.size(0), q.size(1), temperature, beta, &factor},
+                                  dloss.raw(), dstudent.mutable_raw()});
   return dstudent;
 }
 

@@ -1,7 +1,7 @@
 // Layer normalisation (Ba, Kiros & Hinton 2016) and its derivative. Mean and variance take two
 // passes over a row, so that a large mean costs no digits.
 #include "tensor/cpu/export.h"
-#include "tensor/cpu/loops.h"
+#include "tensor/cpu/row_sums.h"
 
 namespace retort::isa::RETORT_ISA {
 namespace {
@@ -38,18 +38,10 @@ void layer_norm(const Launch&, const LayerNormArgs& args) {
   });
 }
 
-// dweight and dbias: each chunk of rows adds into its own pair of rows in the workspace, and these
-// are added in order.
-std::int64_t rows_per_chunk(std::int64_t rows) {
-  return larger(64, (rows + kMaxChunks - 1) / kMaxChunks);
-}
-
 template <class S>
 std::int64_t layer_norm_backward_workspace(const LayerNormBackwardArgs& args, int) {
   if (!args.dweight && !args.dbias) return 0;
-  const std::int64_t size = rows_per_chunk(args.rows);
-  return (args.rows + size - 1) / size * 2 * args.columns *
-         static_cast<std::int64_t>(sizeof(Compute<S>));
+  return row_sums_workspace<Compute<S>, 2>(args.rows, args.columns);
 }
 
 // dx = rstd · (g − mean(g) − x̂ · mean(g·x̂)) with g = dy · weight.
@@ -96,36 +88,17 @@ void layer_norm_backward(const Launch& launch, const LayerNormBackwardArgs& args
   const T* weight = static_cast<const T*>(args.weight);
   const T* mean = static_cast<const T*>(args.mean);
   const T* rstd = static_cast<const T*>(args.rstd);
-  T* partial = static_cast<T*>(launch.workspace);  // [chunks, 2, columns]
-  const Vec<T> zero = broadcast<Vec<T>>(T(0));
-  const std::int64_t size = rows_per_chunk(args.rows);
-  parallel_ranges(args.rows, size, [&](std::int64_t begin, std::int64_t end, int) {
-    T* dweight = parameters ? partial + begin / size * 2 * n : nullptr;
-    if (parameters)
-      sweep<T>(2 * n, [&](std::int64_t i, auto lanes) { store(dweight + i, zero, lanes); });
-    for (std::int64_t row = begin; row < end; ++row) {
-      const S* dy = static_cast<const S*>(args.dy) + row * n;
-      const S* x = static_cast<const S*>(args.x) + row * n;
-      if (parameters) parameter_gradients(dy, x, mean[row], rstd[row], dweight, dweight + n, n);
-      if (args.dx)
-        input_gradient(dy, x, weight, mean[row], rstd[row], static_cast<S*>(args.dx) + row * n, n);
-    }
+  T* partial = parameters ? static_cast<T*>(launch.workspace) : nullptr;
+  for_row_chunks<T, 2>(args.rows, n, partial, [&](std::int64_t row, T* sums) {
+    const S* dy = static_cast<const S*>(args.dy) + row * n;
+    const S* x = static_cast<const S*>(args.x) + row * n;
+    if (sums) parameter_gradients(dy, x, mean[row], rstd[row], sums, sums + n, n);
+    if (args.dx)
+      input_gradient(dy, x, weight, mean[row], rstd[row], static_cast<S*>(args.dx) + row * n, n);
   });
-  if (!parameters) return;
-  const std::int64_t chunks = (args.rows + size - 1) / size;
-  for (int which = 0; which < 2; ++which) {
-    T* to = static_cast<T*>(which == 0 ? args.dweight : args.dbias);
-    if (!to) continue;
-    parallel_ranges(
-        n, larger(256, kGrain / larger(1, chunks)), [&](std::int64_t begin, std::int64_t end, int) {
-          sweep<T>(end - begin, [&](std::int64_t i, auto lanes) {
-            Vec<T> total = zero;
-            for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-              total = total + load(partial + (2 * chunk + which) * n + begin + i, lanes);
-            store(to + begin + i, total, lanes);
-          });
-        });
-  }
+  for (int which = 0; which < 2; ++which)
+    if (T* to = static_cast<T*>(which == 0 ? args.dweight : args.dbias))
+      add_row_chunks<T, 2>(args.rows, n, partial, which, to);
 }
 
 }  // namespace

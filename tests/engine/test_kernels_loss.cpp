@@ -75,12 +75,10 @@ Guarded<T> run_divergence(const Guarded<T>& student, const Guarded<T>& teacher,
     Guarded<T> out(1 + student.size());
     T* const p = out.data();
     const T upstream = static_cast<T>(dloss);
-    launch<T>(kernels().kl_divergence,
-              KlDivergenceArgs{student.data(), teacher.data(), labels, p, shape.rows, shape.columns,
-                               temperature, &factor});
-    launch<T>(kernels().kl_divergence_backward,
-              KlDivergenceBackwardArgs{&upstream, student.data(), teacher.data(), labels, p + 1,
-                                       shape.rows, shape.columns, temperature, &factor});
+    const KlDivergenceArgs args{student.data(), teacher.data(), labels,     p,      shape.rows,
+                                shape.columns,  temperature,    /*beta=*/0, &factor};
+    launch<T>(kernels().kl_divergence, args);
+    launch<T>(kernels().kl_divergence_backward, KlDivergenceBackwardArgs{args, &upstream, p + 1});
     return out;
   });
 }
