@@ -106,11 +106,11 @@ Variable binary_cross_entropy(const Variable& logits, const Tensor& targets, dou
   const Variable x = cast(logits, compute_dtype(logits.dtype()));
   const Variable y = targets, valid = valid_rows(labels, x.size(0), x.dtype());
   const Variable absent = add_scalar(negate(y), 1);
-  const Variable weight =
-      positive_weight.defined() ? absent + y * Variable(positive_weight) : absent + y;
-  // log(1 + e^−x) = log(1 + e^−|x|) + max(−x, 0)
-  const Variable softplus = log(add_scalar(exp(negate(abs(x))), 1)) + relu(negate(x));
-  return scale(sum((absent * x + weight * softplus) * valid), factor);
+  const Variable weighted = positive_weight.defined() ? y * Variable(positive_weight) : y;
+  // log(1 + e^x) = log(1 + e^−|x|) + max(x, 0)
+  const Variable near = log(add_scalar(exp(negate(abs(x))), 1));
+  const Variable cost = weighted * (near + relu(negate(x))) + absent * (near + relu(x));
+  return scale(sum(cost * valid), factor);
 }
 
 Variable mse(const Variable& a, const Variable& b, double factor, const Tensor& labels) {

@@ -69,7 +69,7 @@ struct BinaryCrossEntropyArgs {
   const double* factor;
 };
 
-/// dlogits = dloss[0] · factor[0] · ((1 − y) − (1 + (w − 1)·y)·σ(−x)).
+/// dlogits = dloss[0] · factor[0] · ((1 − y)·σ(x) − w·y·σ(−x)).
 struct BinaryCrossEntropyBackwardArgs {
   BinaryCrossEntropyArgs forward;  // loss isn't read
   const void* dloss;
@@ -113,9 +113,15 @@ struct CosineSimilarityArgs {
 /// da = dy · (b / b_norm − similarity · a / a_norm) / a_norm, without the second term where ‖a‖ ≤
 /// epsilon. dy: T [rows]. For db, swap a and b.
 struct CosineSimilarityBackwardArgs {
-  CosineSimilarityArgs forward;
   const void* dy;
+  const void* a;
+  const void* b;
+  const void* similarity;
+  const void* a_norm;
+  const void* b_norm;
   void* da;
+  std::int64_t rows, columns;
+  double epsilon;
 };
 
 }  // namespace retort

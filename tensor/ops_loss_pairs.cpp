@@ -100,13 +100,12 @@ Tensor cosine_similarity_backward(const Tensor& dy, const Tensor& a, const Tenso
   check_pair(a, b, "cosine_similarity_backward");
   check_compute_dtype(a, dy, "cosine_similarity_backward", "dy");
   const Tensor x = a.contiguous(), y = b.contiguous(), gradient = dy.contiguous();
-  Tensor similarity = result.similarity, a_norm = result.a_norm, b_norm = result.b_norm;
   Tensor da = Tensor::empty(a.shape(), a.dtype());
   if (da.count() == 0) return da;
   launch(kernels().cosine_similarity_backward[slot(a.dtype(), "cosine_similarity_backward")],
-         CosineSimilarityBackwardArgs{{x.raw(), y.raw(), similarity.mutable_raw(), a_norm.mutable_raw(),
-                                       b_norm.mutable_raw(), a.size(0), a.size(1), epsilon},
-                                      gradient.raw(), da.mutable_raw()});
+         CosineSimilarityBackwardArgs{gradient.raw(), x.raw(), y.raw(), result.similarity.raw(),
+                                      result.a_norm.raw(), result.b_norm.raw(), da.mutable_raw(),
+                                      a.size(0), a.size(1), epsilon});
   return da;
 }
 

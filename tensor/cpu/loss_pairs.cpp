@@ -31,24 +31,24 @@ struct BinaryRow {
       : x(static_cast<const S*>(args.logits) + row * args.columns),
         y(static_cast<const T*>(args.targets) + row * args.columns),
         w(static_cast<const T*>(args.positive_weight)) {}
-  // 1 + (w − 1)·y
+  // w·y
   template <class Lanes>
-  RETORT_INLINE V weight(std::int64_t i, Lanes lanes, V target) const {
-    const V one = like(target, 1);
-    return w ? fma(load(w + i, lanes) - one, target, one) : one;
+  RETORT_INLINE V weighted(std::int64_t i, Lanes lanes, V target) const {
+    return w ? load(w + i, lanes) * target : target;
   }
 };
 
-// (1 − y)·x + (1 + (w − 1)·y)·(log(1 + e^−|x|) + max(−x, 0))
+// w·y·log(1 + e^−x) + (1 − y)·log(1 + e^x), with log(1 + e^x) = log(1 + e^−|x|) + max(x, 0)
 template <class S>
 void binary_cross_entropy(const Launch&, const BinaryCrossEntropyArgs& args) {
   using T = Compute<S>;
   sum_rows<T>(args, [&](std::int64_t r) {
     const BinaryRow<S> row(args, r);
     return sum<T>(args.columns, [&](std::int64_t i, auto lanes) {
-      const Vec<T> x = load(row.x + i, lanes), y = load(row.y + i, lanes);
-      const Vec<T> softplus = log_one_plus(exp(-abs(x))) + max(-x, like(x, 0));
-      return fma(like(y, 1) - y, x, row.weight(i, lanes, y) * softplus);
+      const Vec<T> x = load(row.x + i, lanes), y = load(row.y + i, lanes), zero = like(x, 0);
+      const Vec<T> near = log_one_plus(exp(-abs(x)));
+      return fma(row.weighted(i, lanes, y), near + max(-x, zero),
+                 (like(y, 1) - y) * (near + max(x, zero)));
     });
   });
 }
@@ -61,8 +61,8 @@ void binary_cross_entropy_backward(const Launch&, const BinaryCrossEntropyBackwa
     const BinaryRow<S> row(args.forward, r);
     sweep<T>(args.forward.columns, [&](std::int64_t i, auto lanes) {
       const Vec<T> x = load(row.x + i, lanes), y = load(row.y + i, lanes), one = like(y, 1);
-      const Vec<T> rest = one / (one + exp(x));  // σ(−x)
-      store(dx + i, factor * ((one - y) - row.weight(i, lanes, y) * rest), lanes);
+      const Vec<T> yes = one / (one + exp(-x)), no = one / (one + exp(x));  // σ(x), σ(−x)
+      store(dx + i, factor * ((one - y) * yes - row.weighted(i, lanes, y) * no), lanes);
     });
   });
 }
@@ -164,21 +164,20 @@ void cosine_similarity(const Launch&, const CosineSimilarityArgs& args) {
 template <class S>
 void cosine_similarity_backward(const Launch&, const CosineSimilarityBackwardArgs& args) {
   using T = Compute<S>;
-  const CosineSimilarityArgs& f = args.forward;
-  const std::int64_t n = f.columns;
-  for_rows(f.rows, n, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t n = args.columns;
+  for_rows(args.rows, n, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const S* a = static_cast<const S*>(f.a) + row * n;
-      const S* b = static_cast<const S*>(f.b) + row * n;
+      const S* a = static_cast<const S*>(args.a) + row * n;
+      const S* b = static_cast<const S*>(args.b) + row * n;
       S* da = static_cast<S*>(args.da) + row * n;
       const auto at = [row](const void* x) {
         return static_cast<double>(static_cast<const T*>(x)[row]);
       };
-      const double a_norm = at(f.a_norm), scale = at(args.dy) / a_norm;
-      const bool clamped = a_norm <= static_cast<double>(static_cast<T>(f.epsilon));
-      const Vec<T> of_b = broadcast<Vec<T>>(static_cast<T>(scale / at(f.b_norm)));
+      const double a_norm = at(args.a_norm), scale = at(args.dy) / a_norm;
+      const bool clamped = a_norm <= static_cast<double>(static_cast<T>(args.epsilon));
+      const Vec<T> of_b = broadcast<Vec<T>>(static_cast<T>(scale / at(args.b_norm)));
       const Vec<T> of_a =
-          broadcast<Vec<T>>(static_cast<T>(clamped ? 0 : -scale * at(f.similarity) / a_norm));
+          broadcast<Vec<T>>(static_cast<T>(clamped ? 0 : -scale * at(args.similarity) / a_norm));
       sweep<T>(n, [&](std::int64_t i, auto lanes) {
         store(da + i, fma(of_a, load(a + i, lanes), of_b * load(b + i, lanes)), lanes);
       });

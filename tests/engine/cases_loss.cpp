@@ -71,10 +71,8 @@ const std::vector<std::vector<Shape>> kShapes = {{{4, 3}}, {{2, 1}},   {{1, 5}},
 const std::vector<std::vector<Shape>> kPairs = {{{4, 3}, {4, 3}},     {{2, 1}, {2, 1}},
                                                 {{1, 5}, {1, 5}},     {{0, 3}, {0, 3}},
                                                 {{33, 17}, {33, 17}}, {{900, 130}, {900, 130}}};
-const std::vector<std::vector<Shape>> kHeads = {{{4, 2}, {3, 2}, {3}},
-                                                {{2, 1}, {1, 1}, {1}},
-                                                {{0, 3}, {4, 3}, {4}},
-                                                {{33, 17}, {50, 17}, {50}}};
+const std::vector<std::vector<Shape>> kHeads = {
+    {{4, 2}, {3, 2}, {3}}, {{2, 1}, {1, 1}, {1}}, {{33, 17}, {50, 17}, {50}}};
 
 Case divergence_case(const std::string& name, double temperature, double beta, bool labelled) {
   const auto labels = [labelled](const Variable& x) {

@@ -221,6 +221,23 @@ TEST_CASE("losses: micro-batches add up to the mean over the step", "[losses]") 
               7);
 }
 
+TEST_CASE("losses: a vocabulary's loss of no rows is 0", "[losses]") {
+  const Variable weight = Variable::parameter(Tensor::full({4, 3}, kNan));
+  for (const std::int64_t rows : {0, 2}) {
+    const Variable hidden = Variable::parameter(Tensor::zeros({rows, 3}));
+    const Tensor none =
+        Tensor::from(std::vector<std::int32_t>(static_cast<std::size_t>(rows), -100));
+    const VocabularyHead teacher = {hidden.value(), weight.value(), {}};
+    for (const Variable& loss :
+         {linear_cross_entropy(hidden, weight, {}, none, kInfinity),
+          linear_kl_divergence(hidden, weight, {}, teacher, 1, kInfinity, none)}) {
+      CHECK(loss.item() == 0);
+      for (const Variable& gradient : grad({loss}, {hidden, weight}))
+        for (const double value : gradient.value().to_vector<double>()) CHECK(value == 0);
+    }
+  }
+}
+
 TEST_CASE("losses: a vocabulary's logits are never all in memory", "[losses]") {
   // 600 x 50,000 logits would be 120 MB, their gradient as much; chunks are 32 MiB each.
   constexpr std::int64_t kTokens = 600, kVocabulary = 50000, kWidth = 8;
