@@ -37,9 +37,10 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double fact
 
 Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
                        double factor, const Tensor& labels, double beta) {
-  Tensor loss = ops::kl_divergence(student.value(), teacher, labels, temperature, factor, beta);
-  return record_joint("kl_divergence", {loss}, {student},
-      [student = save(student), teacher, labels, temperature, factor, beta](
+  ops::KlDivergence result =
+      ops::kl_divergence(student.value(), teacher, labels, temperature, factor, beta);
+  return record_joint("kl_divergence", {result.loss}, {student},
+      [student = save(student), teacher, statistics = result.statistics, labels, temperature, factor, beta](
           const Variables& dys, const std::vector<bool>& needs) -> Variables {
         if (recording())
           return reference_vjp(
@@ -47,8 +48,8 @@ Variable kl_divergence(const Variable& student, const Tensor& teacher, double te
                 return {reference::kl_divergence(in[0], teacher, temperature, factor, labels, beta)};
               },
               {student()}, dys, needs);
-        return {ops::kl_divergence_backward(dys[0].value(), student.value(), teacher, labels,
-                                            temperature, factor, beta)};
+        return {ops::kl_divergence_backward(dys[0].value(), student.value(), teacher, statistics,
+                                            labels, temperature, factor, beta)};
       })[0];
 }
 

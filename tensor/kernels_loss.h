@@ -38,11 +38,14 @@ struct CrossEntropyBackwardArgs {
 /// and KL(q‖p) for beta = 1. In log space: finite for any finite logits. A class whose teacher logit is
 /// −∞ has p = 0; for beta = 1 it is taken away from the student, too, since KL(q‖p) would be infinite.
 /// The T² factor of Hinton et al. is the objective's business, not the kernel's.
+/// statistics: T [rows, 4], saved for the derivative: of the teacher and then of the student what is
+/// subtracted from the logits, and log Σ exp of what that leaves over the temperature.
 struct KlDivergenceArgs {
   const void* student;
   const void* teacher;
   const std::int32_t* labels;
   void* loss;
+  void* statistics;
   std::int64_t rows, columns;
   double temperature;
   double beta;
@@ -52,8 +55,9 @@ struct KlDivergenceArgs {
 /// dstudent = dloss[0] · factor[0] · (q − p) / temperature for beta = 0, else dloss[0] · factor[0] ·
 /// q · (g − Σ q·g) / temperature with g = log(q / p) for beta = 1 and (1 − beta) · log(q / m) between.
 struct KlDivergenceBackwardArgs {
-  KlDivergenceArgs forward;  // loss isn't read
+  KlDivergenceArgs forward;  // without loss and statistics
   const void* dloss;
+  const void* statistics;
   void* dstudent;
 };
 

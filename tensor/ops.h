@@ -122,11 +122,14 @@ Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const T
 /// With p = softmax(teacher/T) and q = softmax(student/T): KL(p‖q) for beta 0, KL(q‖p) for beta 1,
 /// between them the Jensen-Shannon divergence (see KlDivergenceArgs), summed over classes, times
 /// factor. labels may be undefined; rows with −100 are ignored. No T² factor here.
-Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
-                     double temperature, double factor, double beta = 0);
+struct KlDivergence {
+  Tensor loss, statistics;
+};
+KlDivergence kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
+                           double temperature, double factor, double beta = 0);
 Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
-                              const Tensor& labels, double temperature, double factor,
-                              double beta = 0);
+                              const Tensor& statistics, const Tensor& labels, double temperature,
+                              double factor, double beta = 0);
 
 // Sums over [rows, columns] times factor; labels as in kl_divergence.
 /// −w·y·log σ(x) − (1 − y)·log(1 − σ(x)); targets y in [0, 1] and the positive weights w ([columns] or

@@ -41,7 +41,7 @@ Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const T
   return dlogits;
 }
 
-Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
+KlDivergence kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
                      double temperature, double factor, double beta) {
   check_logits(student, "kl_divergence");
   check_same_dtype(student, teacher, "kl_divergence");
@@ -50,22 +50,27 @@ Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor&
   check(temperature > 0, "kl_divergence: expected a temperature above 0, found ", temperature);
   check(beta >= 0 && beta <= 1, "kl_divergence: expected a beta in [0, 1], found ", beta);
   const Tensor q = student.contiguous(), p = teacher.contiguous();
-  Tensor loss = Tensor::empty({}, compute_dtype(q.dtype()));
+  const DType dtype = compute_dtype(q.dtype());
+  KlDivergence result{Tensor::empty({}, dtype), Tensor::empty({q.size(0), 4}, dtype)};
   launch(kernels().kl_divergence[slot(q.dtype(), "kl_divergence")],
          KlDivergenceArgs{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence"),
-                          loss.mutable_raw(), q.size(0), q.size(1), temperature, beta, &factor});
-  return loss;
+                          result.loss.mutable_raw(), result.statistics.mutable_raw(), q.size(0),
+                          q.size(1), temperature, beta, &factor});
+  return result;
 }
 
 Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
-                              const Tensor& labels, double temperature, double factor, double beta) {
+                              const Tensor& statistics, const Tensor& labels, double temperature,
+                              double factor, double beta) {
   check_compute_dtype(student, dloss, "kl_divergence_backward", "dloss");
+  check(statistics.shape() == Shape{student.size(0), 4}, "kl_divergence_backward: expected statistics [",
+        student.size(0), ", 4], found ", statistics.shape());
   const Tensor q = student.contiguous(), p = teacher.contiguous();
   Tensor dstudent = Tensor::empty(q.shape(), q.dtype());
   launch(kernels().kl_divergence_backward[slot(q.dtype(), "kl_divergence_backward")],
          KlDivergenceBackwardArgs{{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence_backward"),
-                                   nullptr, q.size(0), q.size(1), temperature, beta, &factor},
-                                  dloss.raw(), dstudent.mutable_raw()});
+                                   nullptr, nullptr, q.size(0), q.size(1), temperature, beta, &factor},
+                                  dloss.raw(), statistics.raw(), dstudent.mutable_raw()});
   return dstudent;
 }
 

@@ -160,7 +160,7 @@ Tensor linear_kl_divergence(const VocabularyHead& student, const VocabularyHead&
   return add_losses(student, {}, counted,
                     [&](const Tensor& logits, const Tensor&, std::int64_t begin, std::int64_t end) {
                       const Tensor target = logits_of(teacher, pick_rows(teacher.hidden, counted, begin, end));
-                      return kl_divergence(logits, target, {}, temperature, factor, beta);
+                      return kl_divergence(logits, target, {}, temperature, factor, beta).loss;
                     });
 }
 
@@ -172,7 +172,10 @@ VocabularyGradients linear_kl_divergence_backward(const Tensor& dloss, const Voc
   return add_gradients(student, {}, counted, want_hidden, want_parameters,
                        [&](const Tensor& logits, const Tensor&, std::int64_t begin, std::int64_t end) {
                          const Tensor target = logits_of(teacher, pick_rows(teacher.hidden, counted, begin, end));
-                         return kl_divergence_backward(dloss, logits, target, {}, temperature, factor, beta);
+                         const Tensor statistics =
+                             kl_divergence(logits, target, {}, temperature, factor, beta).statistics;
+                         return kl_divergence_backward(dloss, logits, target, statistics, {}, temperature,
+                                                       factor, beta);
                        });
 }
 

@@ -19,10 +19,11 @@ std::int64_t row_sums_workspace(std::int64_t rows, std::int64_t columns) {
   return (rows + size - 1) / size * N * columns * static_cast<std::int64_t>(sizeof(T));
 }
 
-/// Calls f(row, sums) for every row in parallel; sums are the N arrays of the row's chunk, end to
-/// end, which f adds to, or null without a workspace.
-template <class T, int N, class F>
-RETORT_INLINE void for_row_chunks(std::int64_t rows, std::int64_t columns, T* workspace, F&& f) {
+/// Calls f(row, sums) for every row in parallel, and finish() at the end of each chunk; sums are
+/// the N arrays of the row's chunk, end to end, which f adds to, or null without a workspace.
+template <class T, int N, class F, class Finish>
+RETORT_INLINE void for_row_chunks(std::int64_t rows, std::int64_t columns, T* workspace, F&& f,
+                                  Finish&& finish) {
   const std::int64_t size = rows_per_chunk(rows);
   const Vec<T> zero = broadcast<Vec<T>>(T(0));
   parallel_ranges(rows, size, [&](std::int64_t begin, std::int64_t end, int) {
@@ -30,6 +31,7 @@ RETORT_INLINE void for_row_chunks(std::int64_t rows, std::int64_t columns, T* wo
     if (sums)
       sweep<T>(N * columns, [&](std::int64_t i, auto lanes) { store(sums + i, zero, lanes); });
     for (std::int64_t row = begin; row < end; ++row) f(row, sums);
+    finish();
   });
 }
 

@@ -249,7 +249,7 @@ RETORT_INLINE Vec<float> split_exponent(Vec<float> x, Vec<float>& exponent) {
 }
 #endif
 
-// ---- 32-bit words, as wide as Vec<float>: what random numbers need ----
+// ---- 32-bit words, as wide as Vec<float>, and 64-bit lanes: what random numbers need ----
 
 #if defined(RETORT_ISA_avx2)
 
@@ -257,27 +257,26 @@ struct VecU32 {
   __m256i value;
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm256_set1_epi32(static_cast<int>(x))}; }
-RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {_mm256_add_epi32(a.value, b.value)}; }
-RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {_mm256_xor_si256(a.value, b.value)}; }
-RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
-  const __m256i even = _mm256_mul_epu32(a.value, b.value);
-  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.value, 32), _mm256_srli_epi64(b.value, 32));
-  high = {_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)};
-  return {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)};
-}
 RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) {
   return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a.value, b.value), a.value))};
 }
-RETORT_INLINE VecU32 transposed_lanes() { return {_mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)}; }
-RETORT_INLINE void transpose_words(VecU32 (&w)[4]) {
-  const __m256i t0 = _mm256_unpacklo_epi32(w[0].value, w[1].value);
-  const __m256i t1 = _mm256_unpackhi_epi32(w[0].value, w[1].value);
-  const __m256i t2 = _mm256_unpacklo_epi32(w[2].value, w[3].value);
-  const __m256i t3 = _mm256_unpackhi_epi32(w[2].value, w[3].value);
-  w[0] = {_mm256_unpacklo_epi64(t0, t2)};
-  w[1] = {_mm256_unpackhi_epi64(t0, t2)};
-  w[2] = {_mm256_unpacklo_epi64(t1, t3)};
-  w[3] = {_mm256_unpackhi_epi64(t1, t3)};
+
+struct VecU64 {
+  static constexpr int kWidth = 4;
+  __m256i value;
+};
+RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {_mm256_set1_epi64x(x)}; }
+RETORT_INLINE VecU64 first_blocks(std::uint32_t first) {
+  return {_mm256_add_epi32(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 2, 1, 3))};
+}
+RETORT_INLINE VecU64 multiply_low(VecU64 a, VecU64 b) { return {_mm256_mul_epu32(a.value, b.value)}; }
+RETORT_INLINE VecU64 high_word(VecU64 a) { return {_mm256_srli_epi64(a.value, 32)}; }
+RETORT_INLINE VecU64 operator^(VecU64 a, VecU64 b) { return {_mm256_xor_si256(a.value, b.value)}; }
+RETORT_INLINE void in_memory_order(const VecU64 (&c)[4], VecU32* words) {
+  const __m256i w01 = _mm256_blend_epi32(c[0].value, _mm256_slli_epi64(c[1].value, 32), 0xAA);
+  const __m256i w23 = _mm256_blend_epi32(c[2].value, _mm256_slli_epi64(c[3].value, 32), 0xAA);
+  words[0] = {_mm256_unpacklo_epi64(w01, w23)};
+  words[1] = {_mm256_unpackhi_epi64(w01, w23)};
 }
 
 #elif defined(RETORT_ISA_avx512)
@@ -286,27 +285,24 @@ struct VecU32 {
   __m512i value;
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
-RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {_mm512_add_epi32(a.value, b.value)}; }
-RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {_mm512_xor_si512(a.value, b.value)}; }
-RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
-  const __m512i even = _mm512_mul_epu32(a.value, b.value);
-  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.value, 32), _mm512_srli_epi64(b.value, 32));
-  high = {_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd)};
-  return {_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32))};
-}
 RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) { return {_mm512_cmpge_epu32_mask(a.value, b.value)}; }
-RETORT_INLINE VecU32 transposed_lanes() {
-  return {_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)};
+
+struct VecU64 {
+  static constexpr int kWidth = 8;
+  __m512i value;
+};
+RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {_mm512_set1_epi64(x)}; }
+RETORT_INLINE VecU64 first_blocks(std::uint32_t first) {
+  return {_mm512_add_epi32(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7))};
 }
-RETORT_INLINE void transpose_words(VecU32 (&w)[4]) {
-  const __m512i t0 = _mm512_unpacklo_epi32(w[0].value, w[1].value);
-  const __m512i t1 = _mm512_unpackhi_epi32(w[0].value, w[1].value);
-  const __m512i t2 = _mm512_unpacklo_epi32(w[2].value, w[3].value);
-  const __m512i t3 = _mm512_unpackhi_epi32(w[2].value, w[3].value);
-  w[0] = {_mm512_unpacklo_epi64(t0, t2)};
-  w[1] = {_mm512_unpackhi_epi64(t0, t2)};
-  w[2] = {_mm512_unpacklo_epi64(t1, t3)};
-  w[3] = {_mm512_unpackhi_epi64(t1, t3)};
+RETORT_INLINE VecU64 multiply_low(VecU64 a, VecU64 b) { return {_mm512_mul_epu32(a.value, b.value)}; }
+RETORT_INLINE VecU64 high_word(VecU64 a) { return {_mm512_srli_epi64(a.value, 32)}; }
+RETORT_INLINE VecU64 operator^(VecU64 a, VecU64 b) { return {_mm512_xor_si512(a.value, b.value)}; }
+RETORT_INLINE void in_memory_order(const VecU64 (&c)[4], VecU32* words) {
+  const __m512i w01 = _mm512_mask_blend_epi32(0xAAAA, c[0].value, _mm512_slli_epi64(c[1].value, 32));
+  const __m512i w23 = _mm512_mask_blend_epi32(0xAAAA, c[2].value, _mm512_slli_epi64(c[3].value, 32));
+  words[0] = {_mm512_unpacklo_epi64(w01, w23)};
+  words[1] = {_mm512_unpackhi_epi64(w01, w23)};
 }
 
 #else
@@ -315,19 +311,26 @@ struct VecU32 {
   std::uint32_t value;
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {x}; }
-RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {a.value + b.value}; }
-RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {a.value ^ b.value}; }
-/// The low halves of a·b, and the high halves in `high`.
-RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
-  const std::uint64_t product = std::uint64_t{a.value} * b.value;
-  high = {static_cast<std::uint32_t>(product >> 32)};
-  return {static_cast<std::uint32_t>(product)};
-}
 RETORT_INLINE bool not_less(VecU32 a, VecU32 b) { return a.value >= b.value; }
-/// The order in which lanes must be numbered for transpose_words to give memory order.
-RETORT_INLINE VecU32 transposed_lanes() { return {0}; }
-/// w[j] of the lane numbered l becomes word 4·l + j of the four vectors end to end.
-RETORT_INLINE void transpose_words(VecU32 (&)[4]) {}
+
+/// 64-bit lanes of which only the low halves count, unless it is said otherwise.
+struct VecU64 {
+  static constexpr int kWidth = 1;
+  std::uint64_t value;
+};
+RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {x}; }
+/// first, first + 1, … in the order that in_memory_order wants.
+RETORT_INLINE VecU64 first_blocks(std::uint32_t first) { return {first}; }
+/// 64-bit products of the low halves.
+RETORT_INLINE VecU64 multiply_low(VecU64 a, VecU64 b) {
+  return {std::uint64_t{static_cast<std::uint32_t>(a.value)} * static_cast<std::uint32_t>(b.value)};
+}
+RETORT_INLINE VecU64 high_word(VecU64 a) { return {a.value >> 32}; }
+RETORT_INLINE VecU64 operator^(VecU64 a, VecU64 b) { return {a.value ^ b.value}; }
+/// Four words of each lane, one lane after the other, in 4 · kWidth words (two vectors; here four).
+RETORT_INLINE void in_memory_order(const VecU64 (&c)[4], VecU32* words) {
+  for (int k = 0; k < 4; ++k) words[k] = {static_cast<std::uint32_t>(c[k].value)};
+}
 
 #endif
 

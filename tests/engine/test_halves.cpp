@@ -166,7 +166,7 @@ TEST_CASE("halves: what is a number or a statistic stays f32", "[halves]") {
   CHECK(result.loss.dtype() == DType::f32);
   CHECK(result.lse.dtype() == DType::f32);
   CHECK(std::fabs(result.loss.item() - (0.5 + std::log1p(std::exp(-1.0)))) < 1e-6);
-  CHECK(ops::kl_divergence(logits, logits, {}, 1, 1).dtype() == DType::f32);
+  CHECK(ops::kl_divergence(logits, logits, {}, 1, 1).loss.dtype() == DType::f32);
   CHECK(ops::layer_norm(logits, ones({2}, DType::f32), ones({2}, DType::f32), 1e-5).mean.dtype() ==
         DType::f32);
 }
