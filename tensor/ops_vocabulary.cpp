@@ -76,29 +76,6 @@ Tensor add_losses(const VocabularyHead& head, const Tensor& labels, const Tensor
   return Tensor::scalar(total, head.weight.dtype());
 }
 
-// c += a·b for matrices, c contiguous.
-void add_product(Tensor& c, const Tensor& a, const Tensor& b) {
-  const int number = slot_f32_f64(c.dtype(), "matmul");
-  launch(kernels().matmul[number], kernels().matmul_workspace[number],
-         MatmulArgs{.a = a.raw(),
-                    .b = b.raw(),
-                    .c = c.mutable_raw(),
-                    .bias = nullptr,
-                    .batch = 1,
-                    .m = a.size(0),
-                    .n = b.size(1),
-                    .k = a.size(1),
-                    .a_batch = 0,
-                    .a_row = a.strides()[0],
-                    .a_col = a.strides()[1],
-                    .b_batch = 0,
-                    .b_row = b.strides()[0],
-                    .b_col = b.strides()[1],
-                    .c_batch = 0,
-                    .c_row = c.size(1),
-                    .accumulate = true});
-}
-
 // Gradients from dlogits(logits, labels, begin, end), chunk by chunk.
 template <class F>
 VocabularyGradients add_gradients(const VocabularyHead& head, const Tensor& labels,
@@ -112,7 +89,7 @@ VocabularyGradients add_gradients(const VocabularyHead& head, const Tensor& labe
   for_chunks(head, counted, [&](std::int64_t begin, std::int64_t end) {
     const Tensor hidden = pick_rows(head.hidden, counted, begin, end).to(head.weight.dtype());
     const Tensor d = dlogits(logits_of(head, hidden), pick_labels(labels, counted, begin, end), begin, end);
-    if (want_parameters) add_product(result.dweight, d.transpose(), hidden);
+    if (want_parameters) matmul_into(result.dweight, d.transpose(), hidden, true);
     if (result.dbias.defined()) add_to(result.dbias, sum_to(d, head.bias.shape()));
     if (!want_hidden) return;
     const Tensor dhidden = matmul(d, head.weight).to(head.hidden.dtype());
