@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "tensor/cpu/export.h"
-#include "tensor/cpu/rows.h"
+#include "tensor/cpu/loops.h"
 #include "tensor/cpu/simd_math.h"
 
 namespace retort::isa::RETORT_ISA {
@@ -80,15 +80,14 @@ RETORT_INLINE void gather(Compute<S>* buffer, const S* x, std::int64_t stride, s
     for (std::int64_t i = 0; i < n; ++i) buffer[i] = read(x + i * stride);
   }
 }
-// Results larger than the caches go around them.
-template <class S>
-RETORT_INLINE void flush(S* y, const Compute<S>* buffer, std::int64_t n, const Writer<S>& writer) {
-  sweep<Compute<S>>(
-      n, [&](std::int64_t i, auto lanes) { writer(y + i, load(buffer + i, lanes), lanes); });
-}
 template <class S>
 RETORT_INLINE void scatter(S* y, std::int64_t stride, const Compute<S>* buffer, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) write(y + i * stride, buffer[i]);
+  if (stride == 1) {
+    sweep<Compute<S>>(
+        n, [&](std::int64_t i, auto lanes) { store(y + i, load(buffer + i, lanes), lanes); });
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) write(y + i * stride, buffer[i]);
+  }
 }
 
 // The formulas: loops over contiguous numbers, or (binary, stride 0) over a vector of equal ones.
@@ -156,7 +155,6 @@ void unary_transposed(const UnaryArgs& args) {
   const std::int64_t across = (columns + kTile - 1) / kTile;
   const std::int64_t tiles = across * ((rows + kTile - 1) / kTile);  // per matrix
   const std::int64_t matrices = count(args.plan, last - 1);
-  const Writer<S> plain(static_cast<const S*>(args.y), 0);  // 32 columns at a time gain nothing
   parallel_ranges(
       matrices * tiles, kGrain / (kTile * kTile), [&](std::int64_t first, std::int64_t stop, int) {
         for (std::int64_t tile = first; tile < stop; ++tile) {
@@ -172,8 +170,7 @@ void unary_transposed(const UnaryArgs& args) {
             for (std::int64_t i = 0; i < height; ++i) buffer[i][j] = read(x + i + j * x_stride);
           for (std::int64_t i = 0; i < height; ++i) {
             loop(buffer[i], buffer[i], width);
-            if (y_stride == 1) flush(y + i * y_row, buffer[i], width, plain);
-            else scatter(y + i * y_row, y_stride, buffer[i], width);
+            scatter(y + i * y_row, y_stride, buffer[i], width);
           }
         }
       });
@@ -192,27 +189,15 @@ void unary(const Launch&, const UnaryArgs& args) {
     for_pieces_of(args.plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
       const S* from = x + at[0];
       S* to = y + at[1];
-      const Writer<S> writer(to, inner.rows * inner.size);
       if constexpr (std::is_same_v<S, T>)
-        if (stride[0] == 1 && stride[1] == 1) {
-          if (!writer.around()) return loop(from, to, n);
-          T results[kBuffer];
-          for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
-            const std::int64_t size = smaller(kBuffer, n - begin);
-            loop(from + begin, results, size);
-            flush(to + begin, results, size, writer);
-          }
-          return writer.finish();
-        }
+        if (stride[0] == 1 && stride[1] == 1) return loop(from, to, n);
       T buffer[kBuffer];
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
         gather(buffer, from + begin * stride[0], stride[0], size);
         loop(buffer, buffer, size);
-        if (stride[1] == 1) flush(to + begin, buffer, size, writer);
-        else scatter(to + begin * stride[1], stride[1], buffer, size);
+        scatter(to + begin * stride[1], stride[1], buffer, size);
       }
-      writer.finish();
     });
   });
 }
@@ -236,29 +221,17 @@ void binary(const Launch&, const BinaryArgs& args) {
       const S* from = a + at[0];
       const S* second = b ? b + at[1] : nullptr;
       S* to = y + at[2];
-      const Writer<S> writer(to, inner.rows * inner.size);
       if constexpr (std::is_same_v<S, T>)
-        if (fast) {
-          const T* x = expand(left, from, stride[0]);
-          const T* z = b ? expand(right, second, stride[1]) : right;
-          if (!writer.around()) return loop(x, stride[0], z, stride[1], to, n);
-          T results[kBuffer];
-          for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
-            const std::int64_t size = smaller(kBuffer, n - begin);
-            loop(x + begin * stride[0], stride[0], z + begin * stride[1], stride[1], results, size);
-            flush(to + begin, results, size, writer);
-          }
-          return writer.finish();
-        }
+        if (fast)
+          return loop(expand(left, from, stride[0]), stride[0],
+                      b ? expand(right, second, stride[1]) : right, stride[1], to, n);
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
         gather(left, from + begin * stride[0], stride[0], size);
         if (b) gather(right, second + begin * stride[1], stride[1], size);
         loop(left, 1, right, 1, left, size);
-        if (stride[2] == 1) flush(to + begin, left, size, writer);
-        else scatter(to + begin * stride[2], stride[2], left, size);
+        scatter(to + begin * stride[2], stride[2], left, size);
       }
-      writer.finish();
     });
   });
 }
