@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "tensor/attention_options.h"
 #include "tensor/kernels.h"
 #include "tensor/ragged.h"
 #include "tensor/vocabulary_head.h"
@@ -86,9 +87,41 @@ Variable normalize(const Variable& x, double epsilon = 1e-12);
 
 // attention ------------------------------------------------------------------------------------
 /// softmax(scale·q·kᵀ)·v per sequence and head (Vaswani et al. 2017), without padding; dropout acts on
-/// the probabilities. q: [query rows, hidden]; k, v: [key rows, hidden]; hidden = heads·head_dim.
+/// the probabilities. q: [query rows, heads·head_dim]; k, v: [key rows, key heads·head_dim]; the
+/// simple call is attention(q, k, v, ragged, {.heads = 12}). bias_table (may be undefined): T5's
+/// [buckets, heads], added to the scores by relative position.
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
-                   std::int64_t heads, double scale, const DropoutRule& dropout = {});
+                   const AttentionOptions& options, const Variable& bias_table = {});
+/// {result, map}: with the probabilities or scores of options.map, flat, sequence s's block of [heads,
+/// queries, keys] at ragged.block_offsets(heads)[s]. Both can be differentiated.
+Variables attention_with_map(const Variable& q, const Variable& k, const Variable& v,
+                             const Ragged& ragged, const AttentionOptions& options,
+                             const Variable& bias_table = {});
+
+/// x: [rows, heads·head_dim], rotated by position (Su et al. 2021); table: ops::rotary_table(positions,
+/// frequencies, factor, dtype), the same for all layers. Columns of a head behind the table's width
+/// stay. interleaved: pairs are neighbours (GPT-J) instead of halves (Llama).
+Variable rotary(const Variable& x, const Tensor& table, std::int64_t heads, bool interleaved = false);
+
+// ragged rows ----------------------------------------------------------------------------------
+/// Over the rows of each segment: x [rows, columns], offsets i32 [segments + 1] from 0 to rows (as
+/// Ragged::offsets) → [segments, columns]. Of no rows: 0, 0, −∞.
+Variable segment_sum(const Variable& x, const Tensor& offsets);
+Variable segment_mean(const Variable& x, const Tensor& offsets);
+Variable segment_max(const Variable& x, const Tensor& offsets);
+/// [segments, columns] → [rows, columns], each row its segment's: the adjoint of segment_sum.
+Variable segment_expand(const Variable& x, const Tensor& offsets, std::int64_t rows);
+/// q·kᵀ per sequence and head, flat blocks of [heads, queries, keys] at ragged.block_offsets(heads).
+Variable ragged_products(const Variable& q, const Variable& k, const Ragged& ragged,
+                         std::int64_t heads);
+/// block·x per sequence and head: [key rows, columns] → [query rows, columns].
+Variable ragged_apply(const Variable& blocks, const Variable& x, const Ragged& ragged,
+                      std::int64_t heads);
+/// blockᵀ·x: [query rows, columns] → [key rows, columns], summed where sequences share keys.
+Variable ragged_apply_transposed(const Variable& blocks, const Variable& x, const Ragged& ragged,
+                                 std::int64_t heads);
+/// Along the keys of every block; a row of −∞ alone gives zeros.
+Variable ragged_softmax(const Variable& blocks, const Ragged& ragged, std::int64_t heads);
 
 // embedding, dropout ---------------------------------------------------------------------------
 /// Rows of table [n, columns]; ids: i32 [rows], all in [0, n).
@@ -148,7 +181,18 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
 Variable normalize(const Variable& x, double epsilon);
 Variable rms_norm(const Variable& x, const Variable& weight, double epsilon, bool one_plus_weight);
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
-                   std::int64_t heads, double scale, const DropoutRule& dropout);
+                   const AttentionOptions& options, const Variable& bias_table = {});
+Variables attention_with_map(const Variable& q, const Variable& k, const Variable& v,
+                             const Ragged& ragged, const AttentionOptions& options,
+                             const Variable& bias_table = {});
+Variable rotary(const Variable& x, const Tensor& table, std::int64_t heads, bool interleaved);
+Variable ragged_products(const Variable& q, const Variable& k, const Ragged& ragged,
+                         std::int64_t heads);
+Variable ragged_apply(const Variable& blocks, const Variable& x, const Ragged& ragged,
+                      std::int64_t heads);
+Variable ragged_apply_transposed(const Variable& blocks, const Variable& x, const Ragged& ragged,
+                                 std::int64_t heads);
+Variable ragged_softmax(const Variable& blocks, const Ragged& ragged, std::int64_t heads);
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double factor);
 Variable kl_divergence(const Variable& student, const Tensor& teacher, double temperature,
                        double factor, const Tensor& labels, double beta);

@@ -15,10 +15,12 @@
 
 #include <cstdint>
 
-#include "tensor/base/philox.h"
+#include "tensor/dropout_rule.h"
 #include "tensor/dtype.h"
+#include "tensor/kernels_attention.h"
 #include "tensor/kernels_loss.h"
 #include "tensor/kernels_norm.h"
+#include "tensor/kernels_ragged.h"
 
 namespace retort {
 
@@ -109,49 +111,6 @@ struct MatmulArgs {
   std::int64_t b_batch, b_row, b_col;
   std::int64_t c_batch, c_row;
   bool accumulate;  // add to c instead of overwriting it
-};
-
-/// Dropout keeps an element when its random word ≥ drop_below; kept ones are multiplied by `scale`.
-/// Row r of the tensor draws the bits of row `row_offset + r` of the optimiser step.
-struct DropoutRule {
-  std::uint32_t drop_below = 0;  // probability · 2^32; 0: no dropout
-  double scale = 1;              // 1 / (1 − probability)
-  RandomSite site;
-  std::uint32_t row_offset = 0;
-};
-
-/// Scaled dot-product attention over ragged sequences. Sequence s has the query rows
-/// [query_offsets[s], query_offsets[s+1]) and attends to the key rows
-/// [key_begin[s], key_begin[s] + key_length[s]). Head h occupies columns [h·head_dim, (h+1)·head_dim).
-/// out = dropout(softmax(scale · q kᵀ)) v. lse: [heads, query rows] log-sum-exp of the scaled scores.
-/// Attention dropout: row (row_offset + query row) · heads + h, column: index of the key in its range.
-/// A sequence without keys gives zeros (lse −∞).
-struct AttentionArgs {
-  const void* q;
-  const void* k;
-  const void* v;
-  void* out;
-  void* lse;
-  const std::int32_t* query_offsets;  // [sequences + 1]
-  const std::int32_t* key_begin;      // [sequences]
-  const std::int32_t* key_length;     // [sequences]
-  std::int64_t sequences, query_rows, max_queries, max_keys;
-  std::int64_t heads, head_dim;
-  std::int64_t q_row, k_row, v_row, out_row;  // row strides
-  double scale;
-  DropoutRule dropout;
-};
-
-/// dq, dk, dv have the strides of q, k, v and are overwritten (key rows outside every range: zero,
-/// which the caller has filled in where that can happen). Probabilities are recomputed from lse.
-/// Ranges of different sequences never overlap.
-struct AttentionBackwardArgs {
-  AttentionArgs forward;  // out and lse as computed
-  const void* dout;
-  std::int64_t dout_row;
-  void* dq;
-  void* dk;
-  void* dv;
 };
 
 /// x, residual (may be null), y: [rows, columns]. y = dropout(x) + residual.

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "tensor/attention_options.h"
 #include "tensor/ragged.h"
 #include "tensor/row_sparse.h"
 #include "tensor/tensor.h"
@@ -84,19 +85,53 @@ Tensor normalize_backward(const Tensor& dy, const Normalized& result);
 
 // attention ------------------------------------------------------------------------------------
 struct Attention {
-  Tensor out;  ///< [query rows, hidden]
+  Tensor out;  ///< [query rows, heads · head_dim]
   Tensor lse;  ///< [heads, query rows], compute dtype
+  Tensor map = {};  ///< flat, blocks at ragged.block_offsets(heads); undefined unless asked for
 };
-/// q: [query rows, hidden]; k, v: [key rows, hidden]; hidden = heads · head_dim. See AttentionArgs.
+/// q: [query rows, heads · head_dim]; k, v: [key rows, key heads · head_dim]; bias (may be undefined):
+/// [heads, bias_positions(ragged)], by relative position. See AttentionArgs.
 Attention attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ragged& ragged,
-                    std::int64_t heads, double scale, const DropoutRule& dropout);
+                    const AttentionOptions& options, const Tensor& bias = {});
 struct AttentionGradients {
   Tensor dq, dk, dv;
+  Tensor dbias = {};  ///< undefined where not wanted
 };
-AttentionGradients attention_backward(const Tensor& dout, const Tensor& q, const Tensor& k,
-                                      const Tensor& v, const Attention& result,
-                                      const Ragged& ragged, std::int64_t heads, double scale,
-                                      const DropoutRule& dropout);
+/// dout, dmap: gradients of the results; undefined: zero.
+AttentionGradients attention_backward(const Tensor& dout, const Tensor& dmap, const Tensor& q,
+                                      const Tensor& k, const Tensor& v, const Attention& result,
+                                      const Ragged& ragged, const AttentionOptions& options,
+                                      const Tensor& bias, bool want_bias);
+/// Relative positions (key − query) that can occur, from 1 − max_keys to max_queries − 1 (at least one).
+std::int64_t bias_positions(const Ragged& ragged);
+/// T5's bucket (Raffel et al. 2020) of each of them: i32 [bias_positions(ragged)] in [0, buckets).
+Tensor bias_buckets(const Ragged& ragged, const AttentionOptions& options, std::int64_t buckets);
+
+/// Per row `factor` times the cosines, then the sines, of position · frequencies[i], computed in f64.
+/// positions: i32 [rows]; frequencies (of any floating type): [rotary_dim / 2] → [rows, rotary_dim].
+Tensor rotary_table(const Tensor& positions, const Tensor& frequencies, double factor = 1,
+                    DType dtype = DType::f32);
+/// x: [rows, heads · head_dim], table: [rows, rotary_dim ≤ head_dim]. See RotaryArgs.
+Tensor rotary(const Tensor& x, const Tensor& table, std::int64_t heads, bool interleaved,
+              bool inverse = false);
+
+// ragged rows ----------------------------------------------------------------------------------
+/// x: [rows, columns]; offsets: i32 [segments + 1] from 0 to rows → [segments, columns].
+Tensor segment_sum(const Tensor& x, const Tensor& offsets);
+Tensor segment_max(const Tensor& x, const Tensor& offsets);  ///< of no rows: −∞
+/// x: [segments, columns] → [rows, columns], each row its segment's.
+Tensor segment_expand(const Tensor& x, const Tensor& offsets, std::int64_t rows);
+/// q·kᵀ per sequence and head: q [query rows, heads · head_dim], k [key rows, the same] → flat blocks of
+/// [heads, queries, keys] at ragged.block_offsets(heads).
+Tensor ragged_products(const Tensor& q, const Tensor& k, const Ragged& ragged, std::int64_t heads);
+/// block·x per sequence and head: x [key rows, columns] → [query rows, columns]; transposed: blockᵀ·x,
+/// [query rows, columns] → [key rows, columns], summed where sequences share keys.
+Tensor ragged_apply(const Tensor& blocks, const Tensor& x, const Ragged& ragged, std::int64_t heads,
+                    bool transposed = false);
+/// Along the keys of every block; a row of −∞ alone gives zeros.
+Tensor ragged_softmax(const Tensor& blocks, const Ragged& ragged, std::int64_t heads);
+Tensor ragged_softmax_backward(const Tensor& dy, const Tensor& y, const Ragged& ragged,
+                               std::int64_t heads);
 
 // dropout, embedding ---------------------------------------------------------------------------
 /// dropout(x) + residual (residual may be undefined); rows are all dimensions but the last.

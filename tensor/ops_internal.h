@@ -80,6 +80,16 @@ void launch(Kernel<Args> kernel, const Args& args) {
   kernel({}, args);
 }
 
+/// x in f32 if it is of halves, for a kernel that doesn't come in those; undefined stays so.
+inline Tensor widened(const Tensor& x) {
+  return x.defined() && is_half(x.dtype()) ? x.to(DType::f32) : x;
+}
+
+/// x itself if its last dimension lies adjacent in memory (rows may be strided), else a dense copy.
+inline Tensor with_adjacent_columns(const Tensor& x) {
+  return x.strides()[-1] == 1 ? x : x.contiguous();
+}
+
 /// Product of all sizes but the last.
 inline std::int64_t row_count(const Shape& shape) {
   std::int64_t rows = 1;

@@ -192,21 +192,50 @@ template <class V> RETORT_INLINE typename V::Mask first_lanes(std::int64_t n) { 
 template <class V> RETORT_INLINE bool first_lanes(std::int64_t n) { return n > 0; }
 #endif
 
-/// All lanes folded pairwise by `combine`, in an order that every instruction set's compiler keeps.
+/// Lane i + By in lane i (what the last lanes hold doesn't matter).
+#if defined(RETORT_ISA_avx2)
+template <int By> RETORT_INLINE VecF shifted_lanes(VecF x) {
+  if constexpr (By == 4) return {_mm256_permute2f128_ps(x.value, x.value, 0x11)};
+  else return {_mm256_permute_ps(x.value, By == 2 ? 0x0E : 0x01)};
+}
+#elif defined(RETORT_ISA_avx512)
+template <int By> RETORT_INLINE VecF shifted_lanes(VecF x) {
+  if constexpr (By >= 4) return {_mm512_shuffle_f32x4(x.value, x.value, By == 8 ? 0x0E : 0x01)};
+  else return {_mm512_permute_ps(x.value, By == 2 ? 0x0E : 0x01)};
+}
+#endif
+RETORT_INLINE float first_lane(Vec<float> x) {
+#if defined(RETORT_ISA_avx2)
+  return _mm256_cvtss_f32(x.value);
+#elif defined(RETORT_ISA_avx512)
+  return _mm512_cvtss_f32(x.value);
+#else
+  return x.value;
+#endif
+}
+RETORT_INLINE double first_lane(Vec<double> x) { return x.value; }
+
+/// All lanes folded by combine(vector, vector): the upper half onto the lower one until one is left.
 template <class T, class F> RETORT_INLINE T fold(Vec<T> x, F combine) {
+#if defined(RETORT_ISA_avx2) || defined(RETORT_ISA_avx512)
   constexpr int kWidth = Vec<T>::kWidth;
-  T lane[kWidth];
-  store(lane, x);
-  for (int half = kWidth / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] = combine(lane[i], lane[i + half]);
-  return lane[0];
+  if constexpr (kWidth >= 16) x = combine(x, shifted_lanes<8>(x));
+  if constexpr (kWidth >= 8) {
+    x = combine(x, shifted_lanes<4>(x));
+    x = combine(x, shifted_lanes<2>(x));
+    x = combine(x, shifted_lanes<1>(x));
+  }
+#else
+  (void)combine;
+#endif
+  return first_lane(x);
 }
 template <class T> RETORT_INLINE T horizontal_sum(Vec<T> x) {
-  return fold(x, [](T a, T b) { return a + b; });
+  return fold(x, [](Vec<T> a, Vec<T> b) { return a + b; });
 }
 /// NaN if any lane is.
 template <class T> RETORT_INLINE T horizontal_max(Vec<T> x) {
-  return fold(x, [](T a, T b) { return a != a ? a : (a < b || b != b) ? b : a; });
+  return fold(x, [](Vec<T> a, Vec<T> b) { return max(a, b); });
 }
 
 // ---- Exponents: what exp and log need of the floating-point format ----

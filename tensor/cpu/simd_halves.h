@@ -49,7 +49,6 @@ RETORT_INLINE Words narrow(VecF x, bf16) {
 }
 RETORT_INLINE VecF widen(Words x, f16) { return {_mm256_cvtph_ps(x)}; }
 RETORT_INLINE Words narrow(VecF x, f16) { return _mm256_cvtps_ph(x.value, _MM_FROUND_TO_NEAREST_INT); }
-RETORT_INLINE float first_lane(VecF x) { return _mm256_cvtss_f32(x.value); }
 
 #else
 
@@ -78,7 +77,6 @@ RETORT_INLINE VecF widen(Words x, f16) { return {_mm512_cvtph_ps(x)}; }
 RETORT_INLINE Words narrow(VecF x, f16) {
   return _mm512_cvtps_ph(x.value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-RETORT_INLINE float first_lane(VecF x) { return _mm512_cvtss_f32(x.value); }
 
 #endif
 

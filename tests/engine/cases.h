@@ -63,6 +63,7 @@ std::vector<Case> matmul_cases();
 std::vector<Case> norm_cases();
 std::vector<Case> normalize_cases();
 std::vector<Case> attention_cases();
+std::vector<Case> ragged_cases();
 std::vector<Case> embedding_cases();
 std::vector<Case> loss_cases();
 std::vector<Case> optimizer_cases();

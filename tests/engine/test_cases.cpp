@@ -23,7 +23,8 @@ const std::vector<Case>& all_cases() {
     std::vector<Case> all;
     for (const auto& family :
          {elementwise_cases(), reduce_cases(), shape_cases(), matmul_cases(), norm_cases(),
-          normalize_cases(), attention_cases(), embedding_cases(), loss_cases(), optimizer_cases()})
+          normalize_cases(), attention_cases(), ragged_cases(), embedding_cases(), loss_cases(),
+          optimizer_cases()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();

@@ -295,7 +295,7 @@ TEST_CASE("engine: training steps neither leak nor ask for more memory", "[engin
   const auto step = [&] {
     Variable h = gelu(linear(x, parameters[0], parameters[1]));
     h = layer_norm(h, parameters[2], parameters[3], 1e-5);
-    h = h + attention(h, h, h, ragged, 2, 0.35, ops::dropout_rule(0.1, {.seed = 1}, 0));
+    h = h + attention(h, h, h, ragged, {.heads = 2, .dropout = ops::dropout_rule(0.1, {.seed = 1}, 0)});
     const Variable loss = cross_entropy(linear(h, parameters[4], parameters[5]), labels, 0.05);
     backward(loss);
     for (Variable& p : parameters) {
