@@ -19,7 +19,7 @@ inline constexpr std::int64_t kAllKeys = std::int64_t{1} << 40;
 /// [h·head_dim, (h+1)·head_dim) of q and out, and uses the key head h / (heads / key_heads).
 ///
 /// score = cap(scale · q·k) + bias[h, bias_zero + j − p], cap(x) = soft_cap · tanh(x / soft_cap);
-/// out = dropout(softmax(score)) v. lse: [heads, query rows], log Σ exp(score).
+/// out = dropout(softmax(score)) v. lse: T [heads, query rows], log Σ exp(score).
 /// Attention dropout: row (row_offset + query row) · heads + h, column: index of the key in its range.
 /// A query that sees no key gives zeros (lse −∞).
 ///
@@ -31,7 +31,7 @@ struct AttentionArgs {
   const void* v;
   void* out;
   void* lse;
-  const void* bias;  // [heads, bias_row] or null
+  const void* bias;  // T [heads, bias_row] or null
   void* map;
   const std::int64_t* map_offsets;    // [sequences + 1]
   const std::int32_t* query_offsets;  // [sequences + 1]
@@ -48,7 +48,8 @@ struct AttentionArgs {
   DropoutRule dropout;
 };
 
-/// dq, dk, dv have the strides of q, k, v. Probabilities are recomputed from lse.
+/// dq, dk, dv have the strides of q, k, v. Probabilities are recomputed from lse. In halves every group
+/// is one sequence: a sum over several must not be rounded in between.
 /// Group g holds the sequences group_sequences[group_offsets[g] … group_offsets[g+1]), which share key
 /// rows with each other and with no other group; their gradients of keys and values are added up in
 /// that order. dk and dv hold zeros before where a row is in no range or in several; else they are
@@ -64,7 +65,7 @@ struct AttentionBackwardArgs {
   void* dq;
   void* dk;
   void* dv;
-  void* dbias;  // [heads, bias_row] or null
+  void* dbias;  // T [heads, bias_row] or null
 };
 
 /// x, y: [rows, heads · head_dim], contiguous rows of y, x_row apart in x. Rotates pair i of the first

@@ -101,22 +101,16 @@ std::int64_t bias_positions(const Ragged& ragged) {
 Attention attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ragged& ragged,
                     const AttentionOptions& options, const Tensor& bias) {
   check_attention(q, k, v, bias, ragged, options);
-  if (is_half(q.dtype())) {
-    Attention result = attention(widened(q), widened(k), widened(v), ragged, options, widened(bias));
-    result.out = result.out.to(q.dtype());
-    if (result.map.defined()) result.map = result.map.to(q.dtype());
-    return result;
-  }
-  const int number = slot_f32_f64(q.dtype(), "attention");
+  const int number = slot(q.dtype(), "attention");
   const Tensor map_offsets = ragged.block_offsets(options.heads);
   Attention result{.out = Tensor::empty(q.shape(), q.dtype()),
-                   .lse = Tensor::empty({options.heads, q.size(0)}, q.dtype())};
+                   .lse = Tensor::empty({options.heads, q.size(0)}, compute_dtype(q.dtype()))};
   if (options.map != AttentionMap::none)
     result.map = Tensor::empty({map_offsets.data<std::int64_t>()[ragged.sequences]}, q.dtype());
   if (q.count() == 0) return result;
   const Tensor dense_q = with_adjacent_columns(q), dense_k = with_adjacent_columns(k),
                dense_v = with_adjacent_columns(v),
-               dense_bias = bias.defined() ? bias.contiguous() : bias;
+               dense_bias = bias.defined() ? widened(bias).contiguous() : bias;
   AttentionArgs args =
       attention_args(dense_q, dense_k, dense_v, dense_bias, map_offsets, ragged, options);
   args.out = result.out.mutable_raw();
@@ -131,7 +125,7 @@ AttentionGradients attention_backward(const Tensor& dout, const Tensor& dmap, co
                                       const Ragged& ragged, const AttentionOptions& options,
                                       const Tensor& bias, bool want_bias) {
   check_attention(q, k, v, bias, ragged, options);
-  if (is_half(q.dtype())) {
+  if (is_half(q.dtype()) && ragged.groups < ragged.sequences) {
     AttentionGradients wide = attention_backward(
         widened(dout), widened(dmap), widened(q), widened(k), widened(v),
         {.out = widened(result.out), .lse = result.lse}, ragged, options, widened(bias), want_bias);
@@ -140,11 +134,11 @@ AttentionGradients attention_backward(const Tensor& dout, const Tensor& dmap, co
             .dv = wide.dv.to(q.dtype()),
             .dbias = want_bias ? wide.dbias.to(bias.dtype()) : Tensor()};
   }
-  const int number = slot_f32_f64(q.dtype(), "attention_backward");
+  const int number = slot(q.dtype(), "attention_backward");
   AttentionGradients gradients{.dq = Tensor::empty(q.shape(), q.dtype()),
                                .dk = zeros_unless_covered(k, ragged),
                                .dv = zeros_unless_covered(v, ragged)};
-  if (want_bias) gradients.dbias = Tensor::empty(bias.shape(), q.dtype());
+  if (want_bias) gradients.dbias = Tensor::empty(bias.shape(), compute_dtype(q.dtype()));
   if (q.count() == 0 || k.count() == 0) {
     for (Tensor* x : {&gradients.dq, &gradients.dk, &gradients.dv, &gradients.dbias})
       if (x->defined()) fill(*x, 0);
@@ -152,7 +146,7 @@ AttentionGradients attention_backward(const Tensor& dout, const Tensor& dmap, co
   }
   // The kernel writes gradients with the strides of q, k and v: make those the contiguous ones.
   const Tensor dense_q = q.contiguous(), dense_k = k.contiguous(), dense_v = v.contiguous(),
-               dense_bias = bias.defined() ? bias.contiguous() : bias,
+               dense_bias = bias.defined() ? widened(bias).contiguous() : bias,
                dense_dout = dout.defined() ? dout.contiguous() : dout,
                dense_dmap = dmap.defined() ? dmap.contiguous() : dmap,
                map_offsets = ragged.block_offsets(options.heads);
@@ -172,6 +166,7 @@ AttentionGradients attention_backward(const Tensor& dout, const Tensor& dmap, co
   args.forward.out = const_cast<void*>(result.out.raw());
   args.forward.lse = const_cast<void*>(result.lse.raw());
   launch(kernels().attention_backward[number], kernels().attention_backward_workspace[number], args);
+  if (want_bias) gradients.dbias = gradients.dbias.to(bias.dtype());
   return gradients;
 }
 

@@ -25,20 +25,46 @@ struct Scratch {
   T* dp;       // dP, then dS∘cap'
   T* factors;  // dropout's, of one row
   T* slopes;   // cap', of one row
+  // Of halves: widened rows of queries (later dq), of dout, of keys, of values, and the sums of dk
+  // and dv.
+  T *q, *dout, *k, *v, *dk, *dv;
 };
 
-template <class T>
+template <class S>
 std::int64_t scratch_elements(const AttentionArgs& g) {
-  return panel_elements<T>() + (2 * kQueryRows + 2) * score_stride<T>(g.max_keys);
+  return panel_elements<Compute<S>>() +
+         (2 * kQueryRows + 2) * score_stride<Compute<S>>(g.max_keys) +
+         2 * wide_elements<S>(kQueryRows, g.head_dim) +
+         4 * wide_elements<S>(g.max_keys, g.head_dim);
 }
 
-template <class T>
+template <class S, class T>
 Scratch<T> scratch_at(const AttentionArgs& g, T* memory) {
   const std::int64_t stride = score_stride<T>(g.max_keys);
-  T* const s = memory + panel_elements<T>();
-  T* const factors = s + 2 * kQueryRows * stride;
-  return {memory, s, s + kQueryRows * stride, factors, factors + stride};
+  const std::int64_t queries = wide_elements<S>(kQueryRows, g.head_dim);
+  const std::int64_t keys = wide_elements<S>(g.max_keys, g.head_dim);
+  Scratch<T> at{};
+  at.panel = memory;
+  at.s = at.panel + panel_elements<T>();
+  at.dp = at.s + kQueryRows * stride;
+  at.factors = at.dp + kQueryRows * stride;
+  at.slopes = at.factors + stride;
+  at.q = at.slopes + stride;
+  at.dout = at.q + queries;
+  at.k = at.dout + queries;
+  at.v = at.k + keys;
+  at.dk = at.v + keys;
+  at.dv = at.dk + keys;
+  return at;
 }
+
+/// Sums of one key head's gradients, from the first key of a sequence's range on.
+template <class T>
+struct KeySums {
+  T* dk;
+  T* dv;
+  std::int64_t dk_row, dv_row;
+};
 
 /// Turns one row of scaled products into P, and one of dP into dS∘scale: nothing but scores.
 template <class T>
@@ -55,11 +81,11 @@ RETORT_INLINE void differentiate_plain_row(T* s, T* dp, std::int64_t n, T factor
 }
 
 /// One row of everything: what s[0, n) and dp[0, n) meet.
-template <class T>
+template <class S, class T>
 struct Row {
   const T* factors;  // or null
   const T* slopes;   // or null: scale
-  const T* dmap;     // or null
+  const S* dmap;     // or null
   bool map_of_scores;
   T* dbias;  // or null
   T scale;
@@ -67,16 +93,16 @@ struct Row {
   T lse, dot;
 };
 
-template <class T>
-void differentiate_row(const Row<T>& row, T* s, T* dp, std::int64_t n) {
+template <class S, class T>
+void differentiate_row(const Row<S, T>& row, T* s, T* dp, std::int64_t n) {
   using V = Vec<T>;
   const V zero = broadcast<V>(T(0));
   const V scale = broadcast<V>(row.scale);
   const V score_factor = broadcast<V>(row.score_factor);
   const V log_sum = broadcast<V>(row.lse);
   T dot = row.dot;
-  const T* const dp_map = row.map_of_scores ? nullptr : row.dmap;
-  const T* const ds_map = row.map_of_scores ? row.dmap : nullptr;
+  const S* const dp_map = row.map_of_scores ? nullptr : row.dmap;
+  const S* const ds_map = row.map_of_scores ? row.dmap : nullptr;
   if (dp_map)
     dot += static_cast<T>(sum<T>(n, [&](std::int64_t j, auto lanes) {
       return exp(load(s + j, lanes) * score_factor - log_sum) * load(dp_map + j, lanes);
@@ -101,11 +127,11 @@ void differentiate_row(const Row<T>& row, T* s, T* dp, std::int64_t n) {
   });
 }
 
-/// The derivative of one sequence and head. `fresh`: dk and dv hold nothing yet, overwrite them.
+/// The derivative of one sequence and head. `fresh`: the sums hold nothing yet, overwrite them.
 /// dbias: the head's row of partial sums, or null.
-template <class T>
+template <class S, class T>
 void differentiate(const AttentionBackwardArgs& args, std::int64_t sequence, std::int64_t head,
-                   bool fresh, T* dbias, const Scratch<T>& scratch) {
+                   bool fresh, const KeySums<T>& sums, T* dbias, const Scratch<T>& scratch) {
   const AttentionArgs& g = args.forward;
   const std::int64_t first = g.query_offsets[sequence];
   const std::int64_t queries = g.query_offsets[sequence + 1] - first;
@@ -116,9 +142,8 @@ void differentiate(const AttentionBackwardArgs& args, std::int64_t sequence, std
   const std::int64_t piece = query_piece(queries);
   const KeySpan whole = visible_keys(g, 0, smaller(piece, queries), queries, keys);
   if (fresh && (queries <= 0 || whole.first > 0 || whole.end < keys)) {
-    const std::int64_t key_row = g.key_begin[sequence];
-    zero_rows(static_cast<T*>(args.dk) + key_row * g.k_row + key_column, g.k_row, keys, width);
-    zero_rows(static_cast<T*>(args.dv) + key_row * g.v_row + key_column, g.v_row, keys, width);
+    zero_rows(sums.dk, sums.dk_row, keys, width);
+    zero_rows(sums.dv, sums.dv_row, keys, width);
     fresh = false;
   }
   const bool plain = !transforms_scores(g) && g.dropout.drop_below == 0 && !args.dmap && !dbias;
@@ -127,24 +152,30 @@ void differentiate(const AttentionBackwardArgs& args, std::int64_t sequence, std
     const std::int64_t row = first + begin;
     const KeySpan span = visible_keys(g, begin, rows, queries, keys);
     const std::int64_t n = span.end - span.first;
-    T* const dq = static_cast<T*>(args.dq) + row * g.q_row + column;
+    S* const dq = static_cast<S*>(args.dq) + row * g.q_row + column;
     if (n <= 0) {
       zero_rows(dq, g.q_row, rows, width);
       continue;
     }
     const std::int64_t key_row = g.key_begin[sequence] + span.first;
-    const T* const q = static_cast<const T*>(g.q) + row * g.q_row + column;
-    const T* const k = static_cast<const T*>(g.k) + key_row * g.k_row + key_column;
-    const T* const v = static_cast<const T*>(g.v) + key_row * g.v_row + key_column;
-    const T* const out = static_cast<const T*>(g.out) + row * g.out_row + column;
-    const T* const dout =
-        args.dout ? static_cast<const T*>(args.dout) + row * args.dout_row + column : nullptr;
+    const WideRows<T> q = widen_rows(static_cast<const S*>(g.q) + row * g.q_row + column, g.q_row,
+                                     rows, width, scratch.q);
+    const WideRows<T> k = widen_rows(static_cast<const S*>(g.k) + key_row * g.k_row + key_column,
+                                     g.k_row, n, width, scratch.k);
+    const WideRows<T> v = widen_rows(static_cast<const S*>(g.v) + key_row * g.v_row + key_column,
+                                     g.v_row, n, width, scratch.v);
+    const S* const out = static_cast<const S*>(g.out) + row * g.out_row + column;
+    WideRows<T> dout{};
+    if (args.dout)
+      dout = widen_rows(static_cast<const S*>(args.dout) + row * args.dout_row + column,
+                        args.dout_row, rows, width, scratch.dout);
     const T* const lse = static_cast<const T*>(g.lse) + head * g.query_rows + row;
     const std::int64_t stride = score_stride<T>(n);
     T *const s = scratch.s, *const dp = scratch.dp;
-    multiply_by_rows(q, g.q_row, rows, k, g.k_row, n, width, s, stride, scratch.panel);
-    if (dout)
-      multiply_by_rows(dout, args.dout_row, rows, v, g.v_row, n, width, dp, stride, scratch.panel);
+    multiply_by_rows(q.data, q.row, rows, k.data, k.row, n, width, s, stride, scratch.panel);
+    if (args.dout)
+      multiply_by_rows(dout.data, dout.row, rows, v.data, v.row, n, width, dp, stride,
+                       scratch.panel);
     else zero_rows(dp, stride, rows, n);
     for (std::int64_t i = 0; i < rows; ++i) {
       const KeySpan visible = visible_keys(g, begin + i, queries, keys);
@@ -152,15 +183,15 @@ void differentiate(const AttentionBackwardArgs& args, std::int64_t sequence, std
       const std::int64_t position = begin + i + keys - queries;
       T *const s_row = s + i * stride, *const dp_row = dp + i * stride;
       double dot = 0;
-      if (dout)
+      if (args.dout)
         dot = sum<T>(width, [&](std::int64_t c, auto lanes) {
-          return load(dout + i * args.dout_row + c, lanes) * load(out + i * g.out_row + c, lanes);
+          return load(dout.data + i * dout.row + c, lanes) * load(out + i * g.out_row + c, lanes);
         });
       if (plain) {
         differentiate_plain_row(s_row + at, dp_row + at, seen, static_cast<T>(g.scale), lse[i],
                                 static_cast<T>(dot));
       } else {
-        Row<T> context{};
+        Row<S, T> context{};
         if (transforms_scores(g)) {
           transform_scores(g, head, position, visible, s_row + at, scratch.slopes);
           context.slopes = scratch.slopes;
@@ -171,7 +202,7 @@ void differentiate(const AttentionBackwardArgs& args, std::int64_t sequence, std
           context.factors = scratch.factors;
         }
         if (args.dmap)
-          context.dmap = static_cast<const T*>(args.dmap) + g.map_offsets[sequence] +
+          context.dmap = static_cast<const S*>(args.dmap) + g.map_offsets[sequence] +
                          (head * queries + begin + i) * keys + visible.first;
         context.map_of_scores = g.map_of_scores;
         if (dbias) context.dbias = dbias + g.bias_zero + visible.first - position;
@@ -186,18 +217,41 @@ void differentiate(const AttentionBackwardArgs& args, std::int64_t sequence, std
       fill(s_row + at + seen, span.end - visible.end, T(0));
       fill(dp_row + at + seen, span.end - visible.end, T(0));
     }
-    multiply_by_columns(dp, stride, 1, rows, k, g.k_row, width, n, dq, g.q_row, false,
-                        scratch.panel);
-    T* const dk = static_cast<T*>(args.dk) + key_row * g.k_row + key_column;
-    T* const dv = static_cast<T*>(args.dv) + key_row * g.v_row + key_column;
+    T* const dk = sums.dk + span.first * sums.dk_row;
+    T* const dv = sums.dv + span.first * sums.dv_row;
     const bool accumulate = !fresh || begin > 0;
-    if (dout)
-      multiply_by_columns(s, 1, stride, n, dout, args.dout_row, width, rows, dv, g.v_row,
+    if (args.dout)
+      multiply_by_columns(s, 1, stride, n, dout.data, dout.row, width, rows, dv, sums.dv_row,
                           accumulate, scratch.panel);
-    else if (!accumulate) zero_rows(dv, g.v_row, n, width);
-    multiply_by_columns(dp, 1, stride, n, q, g.q_row, width, rows, dk, g.k_row, accumulate,
+    else if (!accumulate) zero_rows(dv, sums.dv_row, n, width);
+    multiply_by_columns(dp, 1, stride, n, q.data, q.row, width, rows, dk, sums.dk_row, accumulate,
                         scratch.panel);
+    T* const dq_sums = compute_place(dq, scratch.q);  // q has been used
+    multiply_by_columns(dp, stride, 1, rows, k.data, k.row, width, n, dq_sums,
+                        sizeof(S) == sizeof(T) ? g.q_row : width, false, scratch.panel);
+    round_rows(dq_sums, rows, width, dq, g.q_row);
   }
+}
+
+/// One sequence and key head: the query heads that share it, one after the other.
+template <class S, class T>
+void differentiate_key_head(const AttentionBackwardArgs& args, std::int64_t sequence,
+                            std::int64_t key_head, bool fresh, T* dbias,
+                            const Scratch<T>& scratch) {
+  const AttentionArgs& g = args.forward;
+  const std::int64_t width = g.head_dim, keys = g.key_length[sequence];
+  const std::int64_t key_row = g.key_begin[sequence], column = key_head * width;
+  S* const dk = static_cast<S*>(args.dk) + key_row * g.k_row + column;
+  S* const dv = static_cast<S*>(args.dv) + key_row * g.v_row + column;
+  constexpr bool kInPlace = sizeof(S) == sizeof(T);
+  const KeySums<T> sums{compute_place(dk, scratch.dk), compute_place(dv, scratch.dv),
+                        kInPlace ? g.k_row : width, kInPlace ? g.v_row : width};
+  const std::int64_t heads_per_key = g.heads / g.key_heads;
+  for (std::int64_t h = 0; h < heads_per_key; ++h)
+    differentiate<S>(args, sequence, key_head * heads_per_key + h, fresh && h == 0, sums,
+                     dbias ? dbias + h * g.bias_row : nullptr, scratch);
+  round_rows(sums.dk, keys, width, dk, g.k_row);
+  round_rows(sums.dv, keys, width, dv, g.v_row);
 }
 
 /// Groups that one task takes, one after the other.
@@ -214,9 +268,10 @@ std::int64_t bias_elements(const AttentionBackwardArgs& args) {
   return ceil_div(chunks * args.forward.heads * args.forward.bias_row, kUnit) * kUnit;
 }
 
-template <class T>
+template <class S>
 std::int64_t attention_backward_workspace(const AttentionBackwardArgs& args, int threads) {
-  return (bias_elements<T>(args) + threads * scratch_elements<T>(args.forward)) *
+  using T = Compute<S>;
+  return (bias_elements<T>(args) + threads * scratch_elements<S>(args.forward)) *
          static_cast<std::int64_t>(sizeof(T));
 }
 
@@ -236,8 +291,9 @@ void sum_bias(const AttentionBackwardArgs& args, const T* partial, std::int64_t 
                   });
 }
 
-template <class T>
+template <class S>
 void attention_backward(const Launch& launch, const AttentionBackwardArgs& args) {
+  using T = Compute<S>;
   const AttentionArgs& g = args.forward;
   const std::int64_t per_task = groups_per_task(args), chunks = ceil_div(args.groups, per_task);
   const std::int64_t heads_per_key = g.heads / g.key_heads;
@@ -245,7 +301,7 @@ void attention_backward(const Launch& launch, const AttentionBackwardArgs& args)
   T* const memory = partial + bias_elements<T>(args);
   const std::int64_t grain = args.dbias ? 1 : larger(1, task_grain(g) / heads_per_key);
   parallel_ranges(chunks * g.key_heads, grain, [&](std::int64_t from, std::int64_t to, int worker) {
-    const Scratch<T> scratch = scratch_at(g, memory + worker * scratch_elements<T>(g));
+    const Scratch<T> scratch = scratch_at<S>(g, memory + worker * scratch_elements<S>(g));
     for (std::int64_t task = from; task < to; ++task) {
       const std::int64_t chunk = task / g.key_heads,
                          first_head = task % g.key_heads * heads_per_key;
@@ -255,10 +311,8 @@ void attention_backward(const Launch& launch, const AttentionBackwardArgs& args)
       for (std::int64_t group = chunk * per_task; group < last; ++group) {
         const std::int32_t begin = args.group_offsets[group], end = args.group_offsets[group + 1];
         for (std::int32_t i = begin; i < end; ++i)
-          for (std::int64_t h = 0; h < heads_per_key; ++h)
-            differentiate<T>(args, args.group_sequences[i], first_head + h,
-                             end - begin == 1 && h == 0, dbias ? dbias + h * g.bias_row : nullptr,
-                             scratch);
+          differentiate_key_head<S>(args, args.group_sequences[i], task % g.key_heads,
+                                    end - begin == 1, dbias, scratch);
       }
     }
   });
@@ -267,7 +321,7 @@ void attention_backward(const Launch& launch, const AttentionBackwardArgs& args)
 
 }  // namespace
 
-RETORT_EXPORT_F32_F64(attention_backward, AttentionBackwardArgs)
-RETORT_EXPORT_WORKSPACE_F32_F64(attention_backward, AttentionBackwardArgs)
+RETORT_EXPORT(attention_backward, AttentionBackwardArgs)
+RETORT_EXPORT_WORKSPACE(attention_backward, AttentionBackwardArgs)
 
 }  // namespace retort::isa::RETORT_ISA

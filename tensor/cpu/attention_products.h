@@ -135,6 +135,7 @@ void multiply_small(const T* a, std::int64_t a_row, std::int64_t a_col, std::int
   t.a_col = a_col;
   t.panel = panel;
   t.c_row = c_row;
+  if (n <= 0) return;
   // Panels of equal width: 5 vectors are three and two, not four and one.
   const std::int64_t vectors = ceil_div(n, W);
   const std::int64_t step = ceil_div(vectors, ceil_div(vectors, Tile::kVectors)) * W;
@@ -169,14 +170,64 @@ void multiply_by_columns(const T* a, std::int64_t a_row, std::int64_t a_col, std
   multiply_small(a, a_row, a_col, m, b, b_row, std::int64_t{1}, n, k, c, c_row, accumulate, panel);
 }
 
-template <class T>
-RETORT_INLINE void fill(T* x, std::int64_t n, T value) {
+template <class S>
+RETORT_INLINE void fill(S* x, std::int64_t n, Compute<S> value) {
+  using T = Compute<S>;
   sweep<T>(n, [&](std::int64_t j, auto lanes) { store(x + j, broadcast<Vec<T>>(value), lanes); });
 }
 
+/// Rows of numbers to compute with.
 template <class T>
-void zero_rows(T* x, std::int64_t row, std::int64_t rows, std::int64_t columns) {
-  for (std::int64_t i = 0; i < rows; ++i) fill(x + i * row, columns, T(0));
+struct WideRows {
+  const T* data;
+  std::int64_t row;
+};
+
+/// The rows themselves, or of halves a widened copy in `buffer` (rows · columns).
+template <class S>
+WideRows<Compute<S>> widen_rows(const S* x, std::int64_t row, std::int64_t rows,
+                                std::int64_t columns, Compute<S>* buffer) {
+  using T = Compute<S>;
+  if constexpr (sizeof(S) == sizeof(T)) {
+    return {x, row};
+  } else {
+    for (std::int64_t i = 0; i < rows; ++i)
+      sweep<T>(columns, [&](std::int64_t c, auto lanes) {
+        store(buffer + i * columns + c, load(x + i * row + c, lanes), lanes);
+      });
+    return {buffer, columns};
+  }
+}
+
+/// Where rows of S are to be computed: in place, or for halves in `buffer`.
+template <class S>
+RETORT_INLINE Compute<S>* compute_place(S* y, Compute<S>* buffer) {
+  if constexpr (sizeof(S) == sizeof(Compute<S>)) return y;
+  else return buffer;
+}
+
+/// Rounds what was computed in a buffer; nothing to do where it was computed in place.
+template <class S>
+void round_rows(const Compute<S>* buffer, std::int64_t rows, std::int64_t columns, S* y,
+                std::int64_t row) {
+  using T = Compute<S>;
+  if constexpr (sizeof(S) != sizeof(T))
+    for (std::int64_t i = 0; i < rows; ++i)
+      sweep<T>(columns, [&](std::int64_t c, auto lanes) {
+        store(y + i * row + c, load(buffer + i * columns + c, lanes), lanes);
+      });
+}
+
+/// Elements of a buffer for `rows` rows of one head: none where rows are used as they lie.
+template <class S>
+RETORT_INLINE std::int64_t wide_elements(std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t kUnit = 64 / sizeof(Compute<S>);
+  return sizeof(S) == sizeof(Compute<S>) ? 0 : ceil_div(rows * columns, kUnit) * kUnit;
+}
+
+template <class S>
+void zero_rows(S* x, std::int64_t row, std::int64_t rows, std::int64_t columns) {
+  for (std::int64_t i = 0; i < rows; ++i) fill(x + i * row, columns, Compute<S>(0));
 }
 
 /// The row of random bits that a query row and head draw.
