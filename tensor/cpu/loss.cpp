@@ -41,7 +41,8 @@ RETORT_INLINE double highest_of(std::int64_t n, F&& f) {
     const Vec<T> candidate = only(f(i, lanes), lowest, lanes);
     best = select(less(best, candidate), candidate, best);
   });
-  return static_cast<double>(fold(best, [](T a, T b) { return a < b ? b : a; }));
+  return static_cast<double>(
+      fold(best, [](Vec<T> a, Vec<T> b) { return select(less(a, b), b, a); }));
 }
 
 template <class S>

@@ -17,7 +17,8 @@ RETORT_INLINE Vec<Compute<S>> highest_of(const S* x, std::int64_t n) {
     const Vec<T> candidate = only(load(x + i, lanes), lowest, lanes);
     best = select(less(best, candidate), candidate, best);
   });
-  return broadcast<Vec<T>>(fold(best, [](T p, T q) { return p < q ? q : p; }));
+  return broadcast<Vec<T>>(
+      fold(best, [](Vec<T> p, Vec<T> q) { return select(less(p, q), q, p); }));
 }
 
 // Exponentials wait in a buffer for their sum; those of long rows are computed again.

@@ -55,7 +55,7 @@ Trained train() {
     Variable x = layer_norm(embedding(p[0], Tensor::from(ids)), p[1], p[2], 1e-5);
     const Variable q = linear(x, p[3], p[4]), k = linear(x, p[5], p[6]),
                    value = linear(x, p[7], p[8]);
-    x = x + attention(q, k, value, ragged, kHeads, 0.25, rule(1));
+    x = x + attention(q, k, value, ragged, {.heads = kHeads, .scale = 0.25, .dropout = rule(1)});
     x = layer_norm(dropout(linear(gelu(linear(x, p[9], p[10])), p[11], p[12]), rule(2), x), p[1],
                    p[2], 1e-5);
     const Variable loss = cross_entropy(linear(x, p[13], p[14]), Tensor::from(labels),
@@ -168,8 +168,8 @@ TEST_CASE("exact: a sequence's attention depends on nothing but itself", "[exact
           random_tensor({342, kWidth}, seed).slice(0, begin, begin + rows).clone()));
     // Random bits go by the row within the whole step, so they too are a sequence's own.
     const DropoutRule rule = ops::dropout_rule(0.2, {.seed = 1}, static_cast<std::uint32_t>(begin));
-    const Variable out =
-        attention(leaves[0], leaves[1], leaves[2], Ragged::packed(part), 3, 0.25, rule);
+    const Variable out = attention(leaves[0], leaves[1], leaves[2], Ragged::packed(part),
+                                   {.heads = 3, .scale = 0.25, .dropout = rule});
     std::vector<Tensor> results = {out.value()};
     for (const Variable& gradient : grad({sum(square(out))}, leaves))
       results.push_back(gradient.value());

@@ -38,7 +38,7 @@ class Network {
       const Variable* p = &parameters_[1 + 8 * block];
       const Variable qkv = linear(layer_norm(x, p[0], p[1], 1e-5), p[2], p[3]);
       const auto part = [&](int i) { return slice(qkv, 1, i * kHidden, (i + 1) * kHidden); };
-      x = x + attention(part(0), part(1), part(2), ragged, 4, 0.2);
+      x = x + attention(part(0), part(1), part(2), ragged, {.heads = 4, .scale = 0.2});
       x = x + linear(gelu(linear(x, p[4], p[5])), p[6], p[7]);
     }
     backward(cross_entropy(linear(x, parameters_.back()), Tensor::from(labels), 1e-3));
