@@ -15,42 +15,6 @@ Variable bias_of(const Variable& table, const Ragged& ragged, const AttentionOpt
   return transpose(embedding(table, ops::bias_buckets(ragged, options, table.size(0))));
 }
 
-// Everything in plain operations, with the bias by relative position.
-Variables composition(const Variables& in, const Ragged& ragged, const AttentionOptions& options);
-
-}  // namespace
-
-Variables attention_with_map(const Variable& q, const Variable& k, const Variable& v,
-                             const Ragged& ragged, const AttentionOptions& options,
-                             const Variable& bias_table) {
-  const Variable bias = bias_of(bias_table, ragged, options);
-  const ops::Attention result =
-      ops::attention(q.value(), k.value(), v.value(), ragged, options, bias.value());
-  std::vector<Tensor> outputs = {result.out};
-  if (result.map.defined()) outputs.push_back(result.map);
-  return record_joint("attention", outputs, {q, k, v, bias},
-      [q = save(q), k = save(k), v = save(v), bias = save(bias), out = SavedOutput(result.out),
-       lse = result.lse, ragged, options](const Variables& dys, const std::vector<bool>& needs) -> Variables {
-        if (recording())
-          return reference_vjp(
-              [&](const Variables& in) { return composition(in, ragged, options); },
-              {q(), k(), v(), bias()}, dys, needs);
-        const ops::AttentionGradients gradients = ops::attention_backward(
-            dys[0].value(), dys.size() > 1 ? dys[1].value() : Tensor(), q.value(), k.value(), v.value(),
-            {out.value(), lse, {}}, ragged, options, bias.value(), needs[3]);
-        return {gradients.dq, gradients.dk, gradients.dv, gradients.dbias};
-      });
-}
-
-Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
-                   const AttentionOptions& options, const Variable& bias_table) {
-  AttentionOptions plain = options;
-  plain.map = AttentionMap::none;
-  return attention_with_map(q, k, v, ragged, plain, bias_table)[0];
-}
-
-namespace {
-
 // What dropout multiplies the probabilities of one sequence and head with: [queries, keys].
 Tensor dropout_factors(const DropoutRule& rule, std::int64_t first_row, std::int64_t head,
                        std::int64_t heads, std::int64_t queries, std::int64_t keys, DType dtype) {
@@ -66,11 +30,11 @@ Tensor dropout_factors(const DropoutRule& rule, std::int64_t first_row, std::int
 
 // What one sequence's queries see, as constants [queries, keys] (and [queries, 1]).
 struct Mask {
-  Variable seen;       // 1 or 0
-  Variable addend;     // 0 or −∞
-  Variable any;        // 1 where a query sees a key
+  Variable seen;      // 1 or 0
+  Variable addend;    // 0 or −∞
+  Variable any;       // 1 where a query sees a key
   Variable softened;  // as addend, but 0 for a query that sees no key: its softmax must not be NaN
-  Tensor relative;     // i32 [queries · keys]: index into the bias
+  Tensor relative;    // i32 [queries · keys]: index into the bias
 };
 
 Mask make_mask(const AttentionOptions& options, std::int64_t queries, std::int64_t keys,
@@ -102,6 +66,7 @@ Mask make_mask(const AttentionOptions& options, std::int64_t queries, std::int64
           Tensor::from(relative)};
 }
 
+// Everything in plain operations, with the bias by relative position: in = {q, k, v, bias}.
 Variables composition(const Variables& in, const Ragged& ragged, const AttentionOptions& options) {
   if (is_half(in[0].dtype())) {
     Variables wide;
@@ -159,7 +124,44 @@ Variables composition(const Variables& in, const Ragged& ragged, const Attention
   return results;
 }
 
+// {result}, or {result, map}.
+Variables fused(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
+                const AttentionOptions& options, const Variable& bias_table) {
+  const Variable bias = bias_of(bias_table, ragged, options);
+  const ops::Attention result =
+      ops::attention(q.value(), k.value(), v.value(), ragged, options, bias.value());
+  std::vector<Tensor> outputs = {result.out};
+  if (result.map.defined()) outputs.push_back(result.map);
+  return record_joint("attention", outputs, {q, k, v, bias},
+      [q = save(q), k = save(k), v = save(v), bias = save(bias), out = SavedOutput(result.out),
+       lse = result.lse, ragged, options](const Variables& dys, const std::vector<bool>& needs) -> Variables {
+        if (recording())
+          return reference_vjp(
+              [&](const Variables& in) { return composition(in, ragged, options); },
+              {q(), k(), v(), bias()}, dys, needs);
+        const ops::AttentionGradients gradients = ops::attention_backward(
+            dys[0].value(), dys.size() > 1 ? dys[1].value() : Tensor(), q.value(), k.value(), v.value(),
+            {out.value(), lse, {}}, ragged, options, bias.value(), needs[3]);
+        return {gradients.dq, gradients.dk, gradients.dv, gradients.dbias};
+      });
+}
+
 }  // namespace
+
+Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
+                   const AttentionOptions& options, const Variable& bias_table) {
+  AttentionOptions plain = options;
+  plain.map = AttentionMap::none;
+  return fused(q, k, v, ragged, plain, bias_table)[0];
+}
+
+Variables attention_with_map(const Variable& q, const Variable& k, const Variable& v,
+                             const Ragged& ragged, const AttentionOptions& options,
+                             const Variable& bias_table) {
+  check(options.map != AttentionMap::none,
+        "attention_with_map: options.map says none; choose probabilities or scores");
+  return fused(q, k, v, ragged, options, bias_table);
+}
 
 namespace reference {
 

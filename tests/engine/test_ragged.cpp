@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/ops.h"
 #include "tensor/base/error.h"
 #include "tensor/ops.h"
 #include "tests/engine/kernel_testing.h"
@@ -136,6 +137,7 @@ TEST_CASE("attention: arguments that don't fit are errors that say so") {
   CHECK(error(x, x, {.heads = 2}, Tensor::zeros({2, 3})) == "");
   const Ragged longer = Ragged::packed(Numbers{3});
   CHECK(contains(error_of([&] { ops::attention(x, x, x, longer, {}); }), "3 query rows"));
+  CHECK(contains(error_of([&] { attention_with_map(Variable(x), x, x, ragged, {}); }), "says none"));
   CHECK(contains(error_of([&] { ops::bias_buckets(ragged, {}, 3); }), "4 buckets or more"));
   CHECK(contains(error_of([&] { ops::bias_buckets(ragged, {.max_distance = 8}, 32); }), "larger"));
 }
