@@ -6,11 +6,13 @@
 // derivative uses and what tests compare with.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "autograd/variable.h"
 #include "tensor/attention_options.h"
 #include "tensor/kernels.h"
+#include "tensor/ops.h"
 #include "tensor/ragged.h"
 #include "tensor/vocabulary_head.h"
 
@@ -27,18 +29,49 @@ Variable add_scalar(const Variable& x, double number);
 Variable exp(const Variable& x);
 Variable log(const Variable& x);
 Variable sqrt(const Variable& x);
+Variable rsqrt(const Variable& x);       ///< 1/√x
+Variable reciprocal(const Variable& x);  ///< 1/x
 Variable tanh(const Variable& x);
 Variable erf(const Variable& x);
-Variable relu(const Variable& x);
+Variable sin(const Variable& x);
+Variable cos(const Variable& x);
 Variable abs(const Variable& x);
 Variable square(const Variable& x);
 Variable sigmoid(const Variable& x);
+/// x^exponent as C's pow: x⁰ is 1, also for NaN; a negative x has integral powers only. Derivatives that
+/// are 0 · ∞ at x = 0 are 0.
+Variable pow(const Variable& x, double exponent);
+Variable pow(const Variable& x, const Variable& exponent);
+Variable relu(const Variable& x);
 /// x·Φ(x) with the normal distribution's Φ (Hendrycks & Gimpel 2016), exactly, by erf.
 Variable gelu(const Variable& x);
+/// Its approximation ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+Variable gelu_tanh(const Variable& x);
+Variable silu(const Variable& x);      ///< x·σ(x)
+Variable softplus(const Variable& x);  ///< log(1 + e^x), without a threshold
+/// min(max(x, low), high). The derivative is 0 at the bounds themselves.
+Variable clamp(const Variable& x, double low, double high);
+/// The larger (smaller) of two; NaN if either is. Where they are equal, each gets half the gradient.
+Variable maximum(const Variable& a, const Variable& b);
+Variable minimum(const Variable& a, const Variable& b);
 /// The same value as a new node.
 Variable alias(const Variable& x);
 /// The same numbers in another floating-point type, rounded to nearest even (x itself if it has it).
 Variable cast(const Variable& x, DType dtype);
+
+// Comparisons give 1 or 0 in the arguments' dtype, as constants, and are false with a NaN (not_equal is
+// true).
+Variable equal(const Variable& a, const Variable& b);
+Variable not_equal(const Variable& a, const Variable& b);
+Variable less(const Variable& a, const Variable& b);
+Variable less_equal(const Variable& a, const Variable& b);
+Variable greater(const Variable& a, const Variable& b);
+Variable greater_equal(const Variable& a, const Variable& b);
+/// a where the condition (bool, or numbers of a's dtype) isn't 0, else b. What isn't chosen has the
+/// gradient 0, whatever its value.
+Variable where(const Variable& condition, const Variable& a, const Variable& b);
+/// `value` where the mask (as where's condition) isn't 0, else x.
+Variable masked_fill(const Variable& x, const Variable& mask, double value);
 
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
 inline Variable operator-(const Variable& a, const Variable& b) { return subtract(a, b); }
@@ -50,9 +83,22 @@ inline Variable operator*(double factor, const Variable& x) { return scale(x, fa
 inline Variable operator+(const Variable& x, double number) { return add_scalar(x, number); }
 
 // reduce ---------------------------------------------------------------------------------------
-/// Over `axes` (all when empty).
+// Over `axes` (all when empty).
 Variable sum(const Variable& x, std::vector<int> axes = {}, bool keep_dims = false);
 Variable mean(const Variable& x, std::vector<int> axes = {}, bool keep_dims = false);
+/// The largest (smallest) element, NaN if one is, ∓∞ over none. Equal ones share the gradient equally.
+Variable max(const Variable& x, std::vector<int> axes = {}, bool keep_dims = false);
+Variable min(const Variable& x, std::vector<int> axes = {}, bool keep_dims = false);
+/// Σ (x − mean)² / (n − 1), or / n if not `unbiased`.
+Variable var(const Variable& x, std::vector<int> axes = {}, bool unbiased = true,
+             bool keep_dims = false);
+Variable logsumexp(const Variable& x, std::vector<int> axes = {}, bool keep_dims = false);
+/// Running sums along `axis`, from its end if `reverse`.
+Variable cumsum(const Variable& x, int axis, bool reverse = false);
+/// i64: where along `axis` the largest (smallest) element stands; the first of equals, the first NaN
+/// before any number. No derivative.
+Tensor argmax(const Variable& x, int axis, bool keep_dims = false);
+Tensor argmin(const Variable& x, int axis, bool keep_dims = false);
 /// Sums down to a shape that broadcasts to x's.
 Variable sum_to(const Variable& x, const Shape& shape);
 
@@ -61,13 +107,53 @@ Variable reshape(const Variable& x, const Shape& shape);  ///< one size may be �
 Variable permute(const Variable& x, const Shape& dims);
 Variable transpose(const Variable& x, int a = -2, int b = -1);
 Variable expand(const Variable& x, const Shape& shape);
-Variable slice(const Variable& x, int dim, std::int64_t begin, std::int64_t end);
-/// Zeros of size `size` along dim with x at [begin, begin + x.size(dim)): the adjoint of slice.
-Variable embed_slice(const Variable& x, int dim, std::int64_t begin, std::int64_t size);
+/// Every step-th element of [begin, end) along dim.
+Variable slice(const Variable& x, int dim, std::int64_t begin, std::int64_t end,
+               std::int64_t step = 1);
+/// Zeros of size `size` along dim with x at begin, begin + step, …: the adjoint of slice.
+Variable embed_slice(const Variable& x, int dim, std::int64_t begin, std::int64_t size,
+                     std::int64_t step = 1);
 Variable concat(const Variables& parts, int dim);
+/// Tensors of one shape along a new dimension `dim` of the result.
+Variable stack(const Variables& parts, int dim);
+/// Pieces of these sizes along dim, which add up to its size.
+Variables split(const Variable& x, const std::vector<std::int64_t>& sizes, int dim);
+Variable squeeze(const Variable& x, int dim);    ///< without dim, whose size is 1
+Variable unsqueeze(const Variable& x, int dim);  ///< with a size of 1 as dimension `dim` of the result
+/// x with `before` and `after` further elements of `value` in each dimension.
+Variable pad(const Variable& x, const std::vector<ops::Padding>& padding, double value = 0);
+/// `times` copies of x along each dimension (NumPy's tile); missing leading dimensions of x are 1.
+Variable repeat(const Variable& x, const Shape& times);
+/// The elements along these dimensions in reverse order.
+Variable flip(const Variable& x, const std::vector<int>& dims);
+
+// indexing -------------------------------------------------------------------------------------
+// Indices are i32 or i64, each in [0, size of the dimension), and have no derivative.
+/// y[…, j, …] = x[…, index[…, j, …], …] along dim; the index has x's sizes in the other dimensions.
+Variable gather(const Variable& x, int dim, const Tensor& index);
+/// y[…, j, …] = x[…, index[j], …] along dim.
+Variable index_select(const Variable& x, int dim, const Tensor& index);
+/// x with source[…, j, …] added at […, index[…, j, …], …] along dim.
+Variable scatter_add(const Variable& x, int dim, const Tensor& index, const Variable& source);
+/// x with source[…, j, …] added at […, index[j], …] along dim.
+Variable index_add(const Variable& x, int dim, const Tensor& index, const Variable& source);
+
+struct Sorted {
+  Variable values;
+  Tensor indices;  ///< i64: where along the dimension each value stood
+};
+/// Stable; NaN counts as the largest number, −0 equals 0.
+Sorted sort(const Variable& x, int dim, bool descending = false);
+/// The k largest (smallest) in sorted order; of equals, those that stand first.
+Sorted topk(const Variable& x, std::int64_t k, int dim, bool largest = true);
 
 // matmul ---------------------------------------------------------------------------------------
 Variable matmul(const Variable& a, const Variable& b);
+/// Einstein's sum over one or two operands: "bij,bjk->bik" multiplies matrices, "ij->ji" transposes,
+/// "ij->i" sums. Indices are letters, one per dimension and each once per operand; without "->" the
+/// result has those that occur once, in alphabetical order. What is summed over two operands is a
+/// matmul.
+Variable einsum(std::string_view equation, const Variables& operands);
 /// x·weightᵀ + bias: x [rows, in], weight [out, in], bias [out] or undefined → [rows, out].
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {});
 

@@ -30,6 +30,10 @@ constexpr bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DTy
 /// The type that arithmetic on stored numbers happens in.
 constexpr DType compute_dtype(DType dtype) { return is_half(dtype) ? DType::f32 : dtype; }
 
+/// The f32 next to `value` towards zero, with its last bit set if anything was cut off ("round to
+/// odd"): rounding that to fewer bits gives what rounding `value` itself would give.
+float round_to_odd(double value);
+
 /// The upper half of an f32.
 struct bf16 {
   std::uint16_t bits = 0;
@@ -41,6 +45,7 @@ struct bf16 {
                ? static_cast<std::uint16_t>(word >> 16 | 0x40u)
                : static_cast<std::uint16_t>((word + 0x7FFFu + (word >> 16 & 1u)) >> 16);
   }
+  explicit bf16(double value) : bf16(round_to_odd(value)) {}
   explicit operator float() const {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }
@@ -52,8 +57,12 @@ struct f16 {
   f16() = default;
   /// Rounds to nearest, ties to even; overflow gives infinity, tiny values become subnormal or zero.
   explicit f16(float value);
+  explicit f16(double value) : f16(round_to_odd(value)) {}
   explicit operator float() const;
 };
+
+/// The number of this floating-point type that is nearest to `value`, ties to even.
+double nearest(double value, DType dtype);
 
 template <class S>
 struct ComputeOf {

@@ -18,85 +18,15 @@
 #include "tensor/dropout_rule.h"
 #include "tensor/dtype.h"
 #include "tensor/kernels_attention.h"
+#include "tensor/kernels_elementwise.h"
+#include "tensor/kernels_indexing.h"
 #include "tensor/kernels_loss.h"
 #include "tensor/kernels_norm.h"
 #include "tensor/kernels_ragged.h"
+#include "tensor/kernels_reduce.h"
+#include "tensor/plan.h"
 
 namespace retort {
-
-inline constexpr int kMaxRank = 8;
-
-/// Where a kernel runs and its scratch memory (see kernels.def).
-struct Launch {
-  void* stream = nullptr;
-  void* workspace = nullptr;
-};
-
-/// Sizes and, per operand, strides of a loop nest, outermost first; dimensions that can be merged are.
-template <int Operands>
-struct Plan {
-  int rank = 0;
-  std::int64_t size[kMaxRank] = {};
-  std::int64_t stride[Operands][kMaxRank] = {};
-};
-
-/// y[i] = value for i < count. (value is converted to S.)
-struct FillArgs {
-  void* y;
-  std::int64_t count;
-  double value;
-};
-
-/// y[i] = x[i] for i < count; x: S, y: the floating-point type `to`.
-struct ConvertArgs {
-  const void* x;
-  void* y;
-  std::int64_t count;
-  DType to;
-};
-
-/// Elementwise functions of one argument; formulas in tensor/functors.h.
-enum class UnaryOp : int {
-  copy, negate, exp, log, sqrt, reciprocal, tanh, erf, gelu, relu, abs, square, sigmoid, step, sign
-};
-
-/// y[i…] = op(x[i…]); plan: {x, y}.
-struct UnaryArgs {
-  UnaryOp op;
-  const void* x;
-  void* y;
-  Plan<2> plan;
-};
-
-/// Elementwise functions of two arguments. equal, less: 1 or 0 in S.
-/// gelu_backward(dy, x) = dy · gelu'(x); tanh_backward(dy, y) = dy · (1 − y²).
-enum class BinaryOp : int {
-  add, subtract, multiply, divide, maximum, minimum, equal, less, gelu_backward, tanh_backward
-};
-
-/// y[i…] = op(a[i…], b[i…]); plan: {a, b, y}; a broadcast operand has stride 0. Without b, every
-/// second argument is `number` in T (its strides in the plan: 0).
-struct BinaryArgs {
-  BinaryOp op;
-  const void* a;
-  const void* b;
-  void* y;
-  Plan<3> plan;
-  double number = 0;
-};
-
-enum class ReduceOp : int { sum, maximum };
-
-/// y[outer…] = op over inner… of x[outer…, inner…]; y is contiguous. An empty sum is 0, an empty
-/// maximum −∞. Sums are split into fixed chunks (or accumulated in f64), so that the error doesn't
-/// grow with the length.
-struct ReduceArgs {
-  ReduceOp op;
-  const void* x;
-  void* y;
-  Plan<1> outer;
-  Plan<1> inner;
-};
 
 /// c[b, i, j] (+)= Σ_p a[b, i, p] · b[b, p, j] + bias[j], summed over p in ascending order with one
 /// fused multiply-add each, whatever the blocking (so a row's bits never depend on m).

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tensor/attention_options.h"
+#include "tensor/kernels.h"
 #include "tensor/ragged.h"
 #include "tensor/row_sparse.h"
 #include "tensor/tensor.h"
@@ -20,23 +21,67 @@ namespace retort::ops {
 void fill(Tensor& y, double value);
 /// y = x, element by element; strides and dtypes may differ.
 void copy(const Tensor& x, Tensor& y);
-Tensor unary(UnaryOp op, const Tensor& x);
+/// `first` and `second` are what clamp and inside take.
+Tensor unary(UnaryOp op, const Tensor& x, double first = 0, double second = 0);
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);  ///< broadcasts
 /// The number is not rounded to a half.
 Tensor binary(BinaryOp op, const Tensor& a, double number);
+/// a where the condition isn't 0, else b; broadcasts. The condition is bool or has a's dtype.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 /// y += x in place (same shape).
 void add_to(Tensor& y, const Tensor& x);
 /// x · factor
 Tensor scale(const Tensor& x, double factor);
 
 // reduce ---------------------------------------------------------------------------------------
+/// `shape` with the sizes of `axes` (all when empty) as 1.
+Shape kept_shape(const Shape& shape, std::span<const int> axes);
 /// Over `axes` (all when empty).
 Tensor reduce(ReduceOp op, const Tensor& x, std::span<const int> axes, bool keep_dims);
 /// Sums x down to `shape`, which broadcasts to x's shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
+/// Mean over `axes` (all when empty), NaN over no elements.
+Tensor mean(const Tensor& x, std::span<const int> axes, bool keep_dims);
+/// Σ (x − mean)² / (n − 1), or / n if not `unbiased`; NaN when that divides 0 by 0.
+Tensor var(const Tensor& x, std::span<const int> axes, bool unbiased, bool keep_dims);
+/// log Σ e^x without overflow; −∞ over no elements.
+Tensor logsumexp(const Tensor& x, std::span<const int> axes, bool keep_dims);
+/// i64: where along `axis` the largest element stands; the first of equals, the first NaN before any
+/// number. An error over no elements.
+Tensor argmax(const Tensor& x, int axis, bool keep_dims = false);
+Tensor argmin(const Tensor& x, int axis, bool keep_dims = false);
+/// Running sums along `axis`, from its end if `reverse`.
+Tensor cumsum(const Tensor& x, int axis, bool reverse = false);
 
 // shape ----------------------------------------------------------------------------------------
 Tensor concat(std::span<const Tensor> parts, int dim);
+/// The elements along `dims` in reverse order.
+Tensor flip(const Tensor& x, std::span<const int> dims);
+/// x with `before` and `after` further elements of `value` in each dimension.
+struct Padding {
+  std::int64_t before = 0, after = 0;
+};
+Tensor pad(const Tensor& x, std::span<const Padding> padding, double value);
+
+// indexing -------------------------------------------------------------------------------------
+// Indices are i32 or i64, each in [0, size of the dimension); anything else is an error.
+/// y[…, j, …] = x[…, index[…, j, …], …] along dim; the index has x's sizes in the other dimensions.
+Tensor gather(const Tensor& x, int dim, const Tensor& index);
+/// y[…, j, …] = x[…, index[j], …] along dim.
+Tensor index_select(const Tensor& x, int dim, const Tensor& index);
+/// A copy of x with source[…, j, …] added at […, index[…, j, …], …], in order of j.
+Tensor scatter_add(const Tensor& x, int dim, const Tensor& index, const Tensor& source);
+/// A copy of x with source[…, j, …] added at […, index[j], …], in order of j.
+Tensor index_add(const Tensor& x, int dim, const Tensor& index, const Tensor& source);
+
+struct Sorted {
+  Tensor values;
+  Tensor indices;  ///< i64: where along the dimension each value stood
+};
+/// Stable; NaN counts as the largest number, −0 equals 0.
+Sorted sort(const Tensor& x, int dim, bool descending = false);
+/// The k largest (smallest) in sorted order; of equals, those that stand first.
+Sorted topk(const Tensor& x, std::int64_t k, int dim, bool largest = true);
 
 // matmul ---------------------------------------------------------------------------------------
 /// [..., m, k] × [..., k, n] → [..., m, n]; leading dimensions broadcast; any strides.

@@ -43,7 +43,8 @@ To convert(From value) {
   constexpr bool to_half = std::is_same_v<To, f16> || std::is_same_v<To, bf16>;
   if constexpr (from_half && to_half) return To(static_cast<float>(value));
   else if constexpr (from_half) return convert<To>(static_cast<float>(value));
-  else if constexpr (to_half) return To(static_cast<float>(value));
+  else if constexpr (to_half && std::is_same_v<From, float>) return To(value);
+  else if constexpr (to_half) return To(static_cast<double>(value));  // rounds once
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>)
     return to_integer<To>(static_cast<double>(value));
   else return static_cast<To>(value);
@@ -75,7 +76,8 @@ void with_type(DType dtype, F f) {
 void fill(Tensor& y, double value) {
   if (y.count() == 0) return;
   if (is_floating(y.dtype()) && y.is_contiguous()) {
-    launch(kernels().fill[slot(y.dtype(), "fill")], FillArgs{y.mutable_raw(), y.count(), value});
+    launch(kernels().fill[slot(y.dtype(), "fill")],
+           FillArgs{y.mutable_raw(), y.count(), nearest(value, y.dtype())});
     return;
   }
   const Plan<2> plan = make_plan<2>(y.shape(), {Shape::filled(y.rank(), 0), y.strides()});
@@ -112,12 +114,13 @@ void copy(const Tensor& x, Tensor& y) {
   });
 }
 
-Tensor unary(UnaryOp op, const Tensor& x) {
+Tensor unary(UnaryOp op, const Tensor& x, double first, double second) {
   const int number = slot(x.dtype(), "elementwise");
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   if (y.count() == 0) return y;
   launch(kernels().unary[number],
-         UnaryArgs{op, x.raw(), y.mutable_raw(), make_plan<2>(x.shape(), {x.strides(), y.strides()})});
+         UnaryArgs{op, x.raw(), y.mutable_raw(), make_plan<2>(x.shape(), {x.strides(), y.strides()}),
+                   first, second});
   return y;
 }
 
@@ -131,6 +134,23 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
          BinaryArgs{op, a.raw(), b.raw(), y.mutable_raw(),
                     make_plan<3>(shape, {a.expand(shape).strides(), b.expand(shape).strides(),
                                          y.strides()})});
+  return y;
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  check_same_dtype(a, b, "where");
+  check(condition.defined() && (condition.dtype() == a.dtype() || condition.dtype() == DType::boolean),
+        "where: expected a condition of dtype bool or ", name(a.dtype()), ", found ",
+        condition.defined() ? name(condition.dtype()) : "nothing");
+  const int number = slot(a.dtype(), "where");
+  const Tensor c = condition.to(a.dtype());
+  const Shape shape = broadcast(c.shape(), broadcast(a.shape(), b.shape(), "where"), "where");
+  Tensor y = Tensor::empty(shape, a.dtype());
+  if (y.count() == 0) return y;
+  launch(kernels().where[number],
+         WhereArgs{c.raw(), a.raw(), b.raw(), y.mutable_raw(),
+                   make_plan<4>(shape, {c.expand(shape).strides(), a.expand(shape).strides(),
+                                        b.expand(shape).strides(), y.strides()})});
   return y;
 }
 

@@ -90,6 +90,15 @@ inline Tensor with_adjacent_columns(const Tensor& x) {
   return x.strides()[-1] == 1 ? x : x.contiguous();
 }
 
+/// The lines of a contiguous tensor along `dim`.
+inline Lines lines_along(const Shape& shape, int dim) {
+  dim = shape.wrap(dim);
+  Lines lines{1, shape[dim], 1};
+  for (int before = 0; before < dim; ++before) lines.outer *= shape[before];
+  for (int behind = dim + 1; behind < shape.rank(); ++behind) lines.inner *= shape[behind];
+  return lines;
+}
+
 /// Product of all sizes but the last.
 inline std::int64_t row_count(const Shape& shape) {
   std::int64_t rows = 1;

@@ -125,13 +125,6 @@ std::string not_finite(double value) {
   return std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
 }
 
-// NumPy compares and divides in the numbers' own type.
-double in_type(double value, DType dtype) {
-  if (dtype == DType::f16) return static_cast<double>(static_cast<float>(f16(value)));
-  if (dtype == DType::bf16) return static_cast<double>(static_cast<float>(bf16(value)));
-  return dtype == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value;
-}
-
 // Powers of ten from here on are written with an exponent: the type has no more whole digits.
 double largest_plain(DType dtype) {
   switch (dtype) {
@@ -156,8 +149,9 @@ class FloatFormat {
       largest = std::max(largest, std::fabs(value));
       least = std::min(least, std::fabs(value));
     }
-    scientific_ = largest >= largest_plain(dtype) || least < in_type(1e-4, dtype) ||
-                  in_type(largest / least, dtype) > 1000;
+    // NumPy compares and divides in the numbers' own type.
+    scientific_ = largest >= largest_plain(dtype) || least < nearest(1e-4, dtype) ||
+                  nearest(largest / least, dtype) > 1000;
     for (const double value : values) {
       if (!std::isfinite(value)) continue;
       const Parts parts = scientific_ ? scientific(value, dtype, kPrecision, 0)

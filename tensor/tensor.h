@@ -97,10 +97,13 @@ class Tensor {
   std::vector<T> to_vector() const;
 
   // Views: they share memory.
-  Tensor reshape(const Shape& shape) const;  ///< one size may be −1; copies if it must
+  Tensor reshape(const Shape& shape) const;  ///< one size may be −1; copies only if it must
   Tensor permute(const Shape& dims) const;
   Tensor transpose(int a = -2, int b = -1) const;
-  Tensor slice(int dim, std::int64_t begin, std::int64_t end) const;
+  /// Every step-th element of [begin, end) along dim, step ≥ 1.
+  Tensor slice(int dim, std::int64_t begin, std::int64_t end, std::int64_t step = 1) const;
+  /// Backwards along these dimensions. Its strides are negative, which only copies understand.
+  Tensor reversed(std::span<const int> dims) const;
   Tensor expand(const Shape& shape) const;  ///< broadcasts without copying (stride 0)
 
   /// This tensor if it is contiguous, else a contiguous copy.

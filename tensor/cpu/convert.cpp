@@ -16,6 +16,9 @@ void convert_to(const ConvertArgs& args) {
       sweep<Compute<S>>(end - begin, [&](std::int64_t i, auto lanes) {
         store(y + begin + i, load(x + begin + i, lanes), lanes);
       });
+    } else if constexpr (std::is_same_v<S, double> && std::is_same_v<Compute<To>, float> &&
+                         !std::is_same_v<To, float>) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = To(x[i]);  // rounds once, not to f32 first
     } else {
       for (std::int64_t i = begin; i < end; ++i)
         write(y + i, static_cast<Compute<To>>(read(x + i)));

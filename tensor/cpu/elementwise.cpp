@@ -1,7 +1,7 @@
-// fill, unary and binary: one formula (tensor/functors.h) applied along the innermost dimension, in
-// vectors where that is contiguous or broadcast, through a small buffer where it is strided or
-// holds halves. A formula is compiled once per instruction set and number type, whatever the
-// storage.
+// fill, unary, binary and where: one formula (tensor/functors.h) applied along the innermost
+// dimension, in vectors where that is contiguous or broadcast, through a small buffer where it is
+// strided or holds halves. A formula is compiled once per instruction set and number type, whatever
+// the storage.
 #include "tensor/functors.h"
 
 #include <type_traits>
@@ -90,23 +90,26 @@ RETORT_INLINE void scatter(S* y, std::int64_t stride, const Compute<S>* buffer, 
   }
 }
 
-// The formulas: loops over contiguous numbers, or (binary, stride 0) over a vector of equal ones.
+// The formulas: loops over contiguous numbers, or (of several operands, stride 0) over a vector of
+// equal ones. Formulas of one number may take two more.
 template <class T>
-using UnaryLoop = void (*)(const T* x, T* y, std::int64_t n);
-template <class T>
-using BinaryLoop = void (*)(const T* a, std::int64_t a_stride, const T* b, std::int64_t b_stride,
-                            T* y, std::int64_t n);
+using UnaryLoop = void (*)(const T* x, T* y, std::int64_t n, double first, double second);
+template <class T, int N>
+using MapLoop = void (*)(const T* const (&x)[N], const std::int64_t* stride, T* y, std::int64_t n);
 
 template <class T, class Op>
-void apply_unary(const T* x, T* y, std::int64_t n) {
-  sweep<T>(n, [&](std::int64_t i, auto lanes) { store(y + i, Op{}(load(x + i, lanes)), lanes); });
+void apply_unary(const T* x, T* y, std::int64_t n, double first, double second) {
+  Op op{};
+  if constexpr (!std::is_empty_v<Op>) op = {first, second};
+  sweep<T>(n, [&](std::int64_t i, auto lanes) { store(y + i, op(load(x + i, lanes)), lanes); });
 }
 
-template <class T, class Op>
-void apply_binary(const T* a, std::int64_t a_stride, const T* b, std::int64_t b_stride, T* y,
-                  std::int64_t n) {
+template <class T, class Op, int N>
+void apply_map(const T* const (&x)[N], const std::int64_t* stride, T* y, std::int64_t n) {
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
-    store(y + i, Op{}(load(a + i * a_stride, lanes), load(b + i * b_stride, lanes)), lanes);
+    const Vec<T> a = load(x[0] + i * stride[0], lanes), b = load(x[1] + i * stride[1], lanes);
+    if constexpr (N == 2) store(y + i, Op{}(a, b), lanes);
+    else store(y + i, Op{}(a, b, load(x[2] + i * stride[2], lanes)), lanes);
   });
 }
 
@@ -118,9 +121,9 @@ UnaryLoop<T> find_loop(UnaryOp op) {
 }
 
 template <class T>
-BinaryLoop<T> find_loop(BinaryOp op) {
-  BinaryLoop<T> loop = nullptr;
-  functors::visit(op, [&](auto functor) { loop = apply_binary<T, decltype(functor)>; });
+MapLoop<T, 2> find_loop(BinaryOp op) {
+  MapLoop<T, 2> loop = nullptr;
+  functors::visit(op, [&](auto functor) { loop = apply_map<T, decltype(functor), 2>; });
   return loop;
 }
 
@@ -169,7 +172,7 @@ void unary_transposed(const UnaryArgs& args) {
           for (std::int64_t j = 0; j < width; ++j)
             for (std::int64_t i = 0; i < height; ++i) buffer[i][j] = read(x + i + j * x_stride);
           for (std::int64_t i = 0; i < height; ++i) {
-            loop(buffer[i], buffer[i], width);
+            loop(buffer[i], buffer[i], width, args.first, args.second);
             scatter(y + i * y_row, y_stride, buffer[i], width);
           }
         }
@@ -190,13 +193,49 @@ void unary(const Launch&, const UnaryArgs& args) {
       const S* from = x + at[0];
       S* to = y + at[1];
       if constexpr (std::is_same_v<S, T>)
-        if (stride[0] == 1 && stride[1] == 1) return loop(from, to, n);
+        if (stride[0] == 1 && stride[1] == 1) return loop(from, to, n, args.first, args.second);
       T buffer[kBuffer];
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
         gather(buffer, from + begin * stride[0], stride[0], size);
-        loop(buffer, buffer, size);
+        loop(buffer, buffer, size, args.first, args.second);
         scatter(to + begin * stride[1], stride[1], buffer, size);
+      }
+    });
+  });
+}
+
+// y = loop(inputs…) along a plan of {inputs…, y}; an input that is null is `number` everywhere.
+template <int N, class S>
+RETORT_INLINE void map(MapLoop<Compute<S>, N> loop, const S* const (&inputs)[N], double number,
+                       S* y, const Plan<N + 1>& plan) {
+  using T = Compute<S>;
+  const Inner<N + 1> inner(plan);
+  const std::int64_t* stride = inner.stride;
+  bool fast = std::is_same_v<S, T> && stride[N] == 1;
+  for (int k = 0; k < N; ++k) fast = fast && (stride[k] == 0 || stride[k] == 1);
+  constexpr std::int64_t kContiguous[] = {1, 1, 1};
+  for_piece_ranges(inner, [&](std::int64_t first, std::int64_t last) {
+    T buffer[N][kBuffer];
+    for (int k = 0; k < N; ++k)
+      if (!inputs[k])
+        for (T& lane : buffer[k]) lane = static_cast<T>(number);
+    for_pieces_of(plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
+      S* to = y + at[N];
+      const T* from[N];
+      if constexpr (std::is_same_v<S, T>)
+        if (fast) {
+          for (int k = 0; k < N; ++k)
+            from[k] = inputs[k] ? expand(buffer[k], inputs[k] + at[k], stride[k]) : buffer[k];
+          return loop(from, stride, to, n);
+        }
+      for (int k = 0; k < N; ++k) from[k] = buffer[k];
+      for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
+        const std::int64_t size = smaller(kBuffer, n - begin);
+        for (int k = 0; k < N; ++k)
+          if (inputs[k]) gather(buffer[k], inputs[k] + at[k] + begin * stride[k], stride[k], size);
+        loop(from, kContiguous, buffer[0], size);
+        scatter(to + begin * stride[N], stride[N], buffer[0], size);
       }
     });
   });
@@ -204,36 +243,15 @@ void unary(const Launch&, const UnaryArgs& args) {
 
 template <class S>
 void binary(const Launch&, const BinaryArgs& args) {
-  using T = Compute<S>;
-  const BinaryLoop<T> loop = find_loop<T>(args.op);
-  const S* a = static_cast<const S*>(args.a);
-  const S* b = static_cast<const S*>(args.b);
-  S* y = static_cast<S*>(args.y);
-  const Inner<3> inner(args.plan);
-  const std::int64_t* stride = inner.stride;
-  const bool fast =
-      (stride[0] == 0 || stride[0] == 1) && (stride[1] == 0 || stride[1] == 1) && stride[2] == 1;
-  for_piece_ranges(inner, [&](std::int64_t first, std::int64_t last) {
-    T left[kBuffer], right[kBuffer];
-    if (!b)
-      for (T& number : right) number = static_cast<T>(args.number);
-    for_pieces_of(args.plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
-      const S* from = a + at[0];
-      const S* second = b ? b + at[1] : nullptr;
-      S* to = y + at[2];
-      if constexpr (std::is_same_v<S, T>)
-        if (fast)
-          return loop(expand(left, from, stride[0]), stride[0],
-                      b ? expand(right, second, stride[1]) : right, stride[1], to, n);
-      for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
-        const std::int64_t size = smaller(kBuffer, n - begin);
-        gather(left, from + begin * stride[0], stride[0], size);
-        if (b) gather(right, second + begin * stride[1], stride[1], size);
-        loop(left, 1, right, 1, left, size);
-        scatter(to + begin * stride[2], stride[2], left, size);
-      }
-    });
-  });
+  const S* const inputs[] = {static_cast<const S*>(args.a), static_cast<const S*>(args.b)};
+  map<2>(find_loop<Compute<S>>(args.op), inputs, args.number, static_cast<S*>(args.y), args.plan);
+}
+
+template <class S>
+void where(const Launch&, const WhereArgs& args) {
+  const S* const inputs[] = {static_cast<const S*>(args.condition), static_cast<const S*>(args.a),
+                             static_cast<const S*>(args.b)};
+  map<3>(apply_map<Compute<S>, functors::Where, 3>, inputs, 0, static_cast<S*>(args.y), args.plan);
 }
 
 }  // namespace
@@ -241,5 +259,6 @@ void binary(const Launch&, const BinaryArgs& args) {
 RETORT_EXPORT(fill, FillArgs)
 RETORT_EXPORT(unary, UnaryArgs)
 RETORT_EXPORT(binary, BinaryArgs)
+RETORT_EXPORT(where, WhereArgs)
 
 }  // namespace retort::isa::RETORT_ISA

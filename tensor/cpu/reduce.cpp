@@ -1,4 +1,4 @@
-// Sums and maxima over the inner dimensions of a plan: rows (inner contiguous), columns (outer
+// Sums and extremes over the inner dimensions of a plan: rows (inner contiguous), columns (outer
 // contiguous, e.g. a bias gradient), and anything else. Sums end in f64.
 #include "tensor/cpu/export.h"
 #include "tensor/cpu/loops.h"
@@ -19,6 +19,20 @@ struct Sum {
   }
 };
 
+// NaN if any number is.
+template <class Op, class S>
+RETORT_INLINE double extreme_of_row(const S* x, std::int64_t n) {
+  using T = Compute<S>;
+  const Vec<T> empty = broadcast<Vec<T>>(static_cast<T>(Op::kEmpty));
+  Vec<T> best = empty;
+  sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    best = Op::combine(best, only(load(x + i, lanes), empty, lanes));
+  });
+  return static_cast<double>(fold(best, [](T a, T b) {
+    return static_cast<T>(Op::combine(static_cast<double>(a), static_cast<double>(b)));
+  }));
+}
+
 struct Maximum {
   static constexpr double kEmpty = -__builtin_inf();
   static RETORT_INLINE double combine(double a, double b) {
@@ -30,7 +44,22 @@ struct Maximum {
   }
   template <class S>
   static RETORT_INLINE double row(const S* x, std::int64_t n) {
-    return static_cast<double>(largest(x, n));
+    return extreme_of_row<Maximum>(x, n);
+  }
+};
+
+struct Minimum {
+  static constexpr double kEmpty = __builtin_inf();
+  static RETORT_INLINE double combine(double a, double b) {
+    return a != a ? a : (b < a || b != b) ? b : a;
+  }
+  template <class T>
+  static RETORT_INLINE Vec<T> combine(Vec<T> a, Vec<T> b) {
+    return min(a, b);
+  }
+  template <class S>
+  static RETORT_INLINE double row(const S* x, std::int64_t n) {
+    return extreme_of_row<Minimum>(x, n);
   }
 };
 
@@ -200,8 +229,14 @@ void reduce_by(const ReduceArgs& args) {
 
 template <class S>
 void reduce(const Launch&, const ReduceArgs& args) {
-  if (args.op == ReduceOp::sum) reduce_by<Sum, S>(args);
-  else reduce_by<Maximum, S>(args);
+  switch (args.op) {
+    case ReduceOp::sum:
+      return reduce_by<Sum, S>(args);
+    case ReduceOp::maximum:
+      return reduce_by<Maximum, S>(args);
+    case ReduceOp::minimum:
+      return reduce_by<Minimum, S>(args);
+  }
 }
 
 }  // namespace

@@ -55,9 +55,12 @@ template <class T> RETORT_INLINE Vec<T> abs(Vec<T> x) { return {std::fabs(x.valu
 template <class T> RETORT_INLINE Vec<T> round(Vec<T> x) { return {std::nearbyint(x.value)}; }
 /// Comparisons are ordered: false with a NaN.
 template <class T> RETORT_INLINE bool less(Vec<T> a, Vec<T> b) { return a.value < b.value; }
+template <class T> RETORT_INLINE bool less_equal(Vec<T> a, Vec<T> b) { return a.value <= b.value; }
 template <class T> RETORT_INLINE bool equal(Vec<T> a, Vec<T> b) { return a.value == b.value; }
 template <class T> RETORT_INLINE bool is_nan(Vec<T> a) { return a.value != a.value; }
 template <class T> RETORT_INLINE Vec<T> select(bool mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
+/// Whether the mask holds in any lane.
+RETORT_INLINE bool any(bool mask) { return mask; }
 #if defined(RETORT_ISA_avx2)
 
 template <>
@@ -93,11 +96,13 @@ RETORT_INLINE VecF round(VecF x) {
   return {_mm256_round_ps(x.value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
 RETORT_INLINE VecF::Mask less(VecF a, VecF b) { return {_mm256_cmp_ps(a.value, b.value, _CMP_LT_OQ)}; }
+RETORT_INLINE VecF::Mask less_equal(VecF a, VecF b) { return {_mm256_cmp_ps(a.value, b.value, _CMP_LE_OQ)}; }
 RETORT_INLINE VecF::Mask equal(VecF a, VecF b) { return {_mm256_cmp_ps(a.value, b.value, _CMP_EQ_OQ)}; }
 RETORT_INLINE VecF::Mask is_nan(VecF a) { return {_mm256_cmp_ps(a.value, a.value, _CMP_UNORD_Q)}; }
 RETORT_INLINE VecF select(VecF::Mask mask, VecF yes, VecF no) {
   return {_mm256_blendv_ps(no.value, yes.value, mask.bits)};
 }
+RETORT_INLINE bool any(VecF::Mask mask) { return _mm256_movemask_ps(mask.bits) != 0; }
 RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n.value), _mm256_set1_epi32(127));
   return {_mm256_mul_ps(x.value, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))};
@@ -133,11 +138,13 @@ RETORT_INLINE VecF round(VecF x) {
   return {_mm512_roundscale_ps(x.value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
 RETORT_INLINE VecF::Mask less(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.value, b.value, _CMP_LT_OQ)}; }
+RETORT_INLINE VecF::Mask less_equal(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.value, b.value, _CMP_LE_OQ)}; }
 RETORT_INLINE VecF::Mask equal(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.value, b.value, _CMP_EQ_OQ)}; }
 RETORT_INLINE VecF::Mask is_nan(VecF a) { return {_mm512_cmp_ps_mask(a.value, a.value, _CMP_UNORD_Q)}; }
 RETORT_INLINE VecF select(VecF::Mask mask, VecF yes, VecF no) {
   return {_mm512_mask_blend_ps(mask.bits, no.value, yes.value)};
 }
+RETORT_INLINE bool any(VecF::Mask mask) { return mask.bits != 0; }
 RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n.value), _mm512_set1_epi32(127));
   return {_mm512_mul_ps(x.value, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)))};

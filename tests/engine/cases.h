@@ -59,7 +59,9 @@ struct Case {
 std::vector<Case> elementwise_cases();
 std::vector<Case> reduce_cases();
 std::vector<Case> shape_cases();
+std::vector<Case> indexing_cases();
 std::vector<Case> matmul_cases();
+std::vector<Case> einsum_cases();
 std::vector<Case> norm_cases();
 std::vector<Case> normalize_cases();
 std::vector<Case> attention_cases();

@@ -22,8 +22,9 @@ const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
     for (const auto& family :
-         {elementwise_cases(), reduce_cases(), shape_cases(), matmul_cases(), norm_cases(),
-          normalize_cases(), attention_cases(), ragged_cases(), embedding_cases(), loss_cases(),
+         {elementwise_cases(), reduce_cases(), shape_cases(), indexing_cases(), matmul_cases(),
+          einsum_cases(), norm_cases(), normalize_cases(), attention_cases(), ragged_cases(),
+          embedding_cases(), loss_cases(),
           optimizer_cases()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
@@ -382,7 +383,7 @@ TEST_CASE("cases: every operation and every kernel has one", "[cases]") {
 
   std::set<std::string> declared;
   std::istringstream header(read_file(RETORT_SOURCE_DIR "/autograd/ops.h"));
-  const std::regex declaration(R"(^(?:inline )?Variables? (operator[^ (]+|\w+)\()");
+  const std::regex declaration(R"(^(?:inline )?(?:Variables?|Tensor|Sorted) (operator[^ (]+|\w+)\()");
   bool inside_reference = false;
   for (std::string line; std::getline(header, line);) {
     if (line == "namespace reference {") inside_reference = true;

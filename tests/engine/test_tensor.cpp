@@ -344,6 +344,35 @@ TEST_CASE("tensor: text is NumPy's", "[tensor]") {
   CHECK(contains(counting({2, 2}).transpose().text(), "[0., 2.]"));
 }
 
+TEST_CASE("tensor: f64 becomes a half in one rounding", "[tensor]") {
+  // Just above and below a tie that f32 can't tell from it.
+  const double above = 0x1p-40, infinity = std::numeric_limits<double>::infinity();
+  CHECK(f16(1 + 0x1p-11 + above).bits == 0x3C01);
+  CHECK(f16(1 + 3 * 0x1p-11 - above).bits == 0x3C01);
+  CHECK(f16(1 + 0x1p-11).bits == 0x3C00);
+  CHECK(f16(-1 - 0x1p-11 - above).bits == 0xBC01);
+  CHECK(f16(0x1p-25 + 0x1p-70).bits == 0x0001);
+  CHECK(f16(65520 - 1e-9).bits == 0x7BFF);
+  CHECK(f16(1e300).bits == 0x7C00);
+  CHECK(f16(-1e-300).bits == 0x8000);
+  CHECK(f16(infinity).bits == 0x7C00);
+  CHECK(bf16(1 + 0x1p-8 + above).bits == 0x3F81);
+  CHECK(bf16(1 + 3 * 0x1p-8 - above).bits == 0x3F81);
+  CHECK(bf16(-1e300).bits == 0xFF80);
+  CHECK(bf16(-infinity).bits == 0xFF80);
+  CHECK(std::isnan(static_cast<float>(bf16(std::nan("")))));
+  CHECK(std::isnan(static_cast<float>(f16(std::nan("")))));
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    const double half_unit = dtype == DType::f16 ? 0x1p-11 : 0x1p-8;
+    const Tensor x = Tensor::from(Numbers{1 + half_unit + above, 1 + half_unit}, {2, 1});
+    INFO(name(dtype));
+    CHECK(numbers(x.to(dtype)) == Numbers{1 + 2 * half_unit, 1});
+    CHECK(numbers(x.expand({2, 2}).to(dtype)) == Numbers{1 + 2 * half_unit, 1 + 2 * half_unit, 1, 1});
+    CHECK(Tensor::full({1}, 1 + half_unit + above, dtype).item() == 1 + 2 * half_unit);
+    CHECK(nearest(1 + half_unit + above, dtype) == 1 + 2 * half_unit);
+  }
+}
+
 TEST_CASE("tensor: borrowed memory is read-only and is kept alive", "[tensor]") {
   auto owner = std::make_shared<std::vector<float>>(std::vector<float>{1, 2, 3, 4});
   Tensor x = Tensor::borrow(owner, owner->data(), {2, 2}, DType::f32);
