@@ -1,4 +1,5 @@
 // Table look-ups and dropout, and their derivatives.
+#include "autograd/node.h"
 #include "autograd/ops.h"
 #include "tensor/ops.h"
 
@@ -6,8 +7,11 @@ namespace retort {
 
 Variable embedding(const Variable& table, const Tensor& ids) {
   return record("embedding", ops::embedding(table.value(), ids),
-      wrt(table, [ids, rows = table.size(0)](const Variable& dy) {
-        return scatter_rows(dy, ids, rows);
+      wrt(table, [ids, rows = table.size(0), into = Destination(table)](const Variable& dy) {
+        LeafGradient* gradient = into.gradient();
+        if (!gradient) return scatter_rows(dy, ids, rows);
+        gradient->add(ops::row_sparse(dy.value(), ids, rows));
+        return Variable();
       }));
 }
 

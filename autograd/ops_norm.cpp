@@ -1,4 +1,4 @@
-// Softmax and layer norm: fused kernels, fused derivatives, and the compositions that mean the same.
+// Softmax and norms: fused kernels, fused derivatives, and the compositions that mean the same.
 #include "autograd/ops.h"
 #include "tensor/ops.h"
 
@@ -50,28 +50,54 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
       })[0];
 }
 
+Variable rms_norm(const Variable& x, const Variable& weight, double epsilon, bool one_plus_weight) {
+  const double offset = one_plus_weight ? 1 : 0;
+  ops::RmsNorm result = ops::rms_norm(x.value(), weight.value(), epsilon, offset);
+  return record_joint("rms_norm", {result.y}, {x, weight},
+      [x = save(x), weight = save(weight), rstd = result.rstd, epsilon, offset](
+          const Variables& dys, const std::vector<bool>& needs) -> Variables {
+        if (recording())
+          return reference_vjp(
+              [&](const Variables& in) -> Variables {
+                return {reference::rms_norm(in[0], in[1], epsilon, offset != 0)};
+              },
+              {x(), weight()}, dys, needs);
+        ops::RmsNormGradients gradients = ops::rms_norm_backward(
+            dys[0].value(), x.value(), weight.value(), rstd, offset, needs[0], needs[1]);
+        return {gradients.dx, gradients.dweight};
+      })[0];
+}
+
 namespace reference {
 
 // The maximum is a constant: softmax doesn't depend on what is subtracted.
 static Variable shifted(const Variable& x) {
+  const Variable wide = cast(x, compute_dtype(x.dtype()));
   const int last[] = {-1};
-  return x - Variable(ops::reduce(ReduceOp::maximum, x.value(), last, true));
+  return wide - Variable(ops::reduce(ReduceOp::maximum, wide.value(), last, true));
 }
 
 Variable softmax(const Variable& x) {
   const Variable e = exp(shifted(x));
-  return e / sum(e, {-1}, true);
+  return cast(e / sum(e, {-1}, true), x.dtype());
 }
 
 Variable log_softmax(const Variable& x) {
   const Variable s = shifted(x);
-  return s - log(sum(exp(s), {-1}, true));
+  return cast(s - log(sum(exp(s), {-1}, true)), x.dtype());
 }
 
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon) {
-  const Variable centred = x - mean(x, {-1}, true);
+  const Variable wide = cast(x, compute_dtype(x.dtype()));
+  const Variable centred = wide - mean(wide, {-1}, true);
   const Variable variance = mean(square(centred), {-1}, true);
-  return centred / sqrt(add_scalar(variance, epsilon)) * weight + bias;
+  return cast(centred / sqrt(add_scalar(variance, epsilon)) * weight + bias, x.dtype());
+}
+
+Variable rms_norm(const Variable& x, const Variable& weight, double epsilon, bool one_plus_weight) {
+  const Variable wide = cast(x, compute_dtype(x.dtype()));
+  const Variable normal = wide / sqrt(add_scalar(mean(square(wide), {-1}, true), epsilon));
+  return cast(normal * (one_plus_weight ? add_scalar(weight, 1) : weight), x.dtype());
 }
 
 }  // namespace reference

@@ -5,14 +5,15 @@
 #include "autograd/node.h"
 #include "autograd/ops.h"
 #include "tensor/base/error.h"
+#include "tensor/ops.h"
 
 namespace retort {
 namespace {
 
 thread_local bool t_recording = true;
 
-// Nodes free their inputs, those theirs, and so on: done recursively, a chain of a million operations
-// would overflow the stack. Instead the outermost release works through a list.
+// Nodes free their inputs, those theirs, and so on: done recursively, a chain of a million
+// operations would overflow the stack. Instead the outermost release works through a list.
 void release_node(Node* node) {
   thread_local std::vector<Node*> pending;
   thread_local bool draining = false;
@@ -27,15 +28,18 @@ void release_node(Node* node) {
   draining = false;
 }
 
+std::atomic<std::uint64_t> g_sequence{0};
+
 std::shared_ptr<Node> make_node(const char* name) {
-  static std::atomic<std::uint64_t> count{0};
   std::shared_ptr<Node> node(new Node, release_node);
   node->name = name;
-  node->sequence = count.fetch_add(1, std::memory_order_relaxed);
+  node->sequence = g_sequence.fetch_add(1, std::memory_order_relaxed);
   return node;
 }
 
 }  // namespace
+
+std::uint64_t next_sequence() { return g_sequence.load(std::memory_order_relaxed); }
 
 bool recording() { return t_recording; }
 NoGrad::NoGrad() : before_(t_recording) { t_recording = false; }
@@ -44,39 +48,95 @@ Recording::Recording() : before_(t_recording) { t_recording = true; }
 Recording::~Recording() { t_recording = before_; }
 
 Variable Variable::parameter(Tensor value) {
-  check(value.defined() && is_floating(value.dtype()), "parameter: expected a floating-point tensor");
+  check(value.defined() && is_floating(value.dtype()),
+        "parameter: expected a floating-point tensor");
   auto node = make_node("leaf");
-  node->leaf = true;
+  node->gradient = std::make_unique<LeafGradient>(value.shape(), value.dtype());
   return {std::move(value), std::move(node), 0};
 }
 
-bool Variable::is_leaf() const { return node_ && node_->leaf; }
+bool Variable::is_leaf() const { return node_ && node_->leaf(); }
 
-Variable Variable::gradient() const { return is_leaf() ? node_->gradient : Variable(); }
+Variable Variable::gradient() const { return is_leaf() ? node_->gradient->dense() : Tensor(); }
+
+const RowSparse* Variable::gradient_rows() const {
+  return is_leaf() ? node_->gradient->rows() : nullptr;
+}
 
 void Variable::clear_gradient() {
-  if (is_leaf()) node_->gradient = {};
+  if (is_leaf()) node_->gradient->clear();
+}
+
+std::uint64_t Variable::add_hook(std::function<Variable(const Variable&)> hook) {
+  check(node_ != nullptr, "hook: the value is a constant and never has a gradient");
+  static std::atomic<std::uint64_t> count{0};
+  node_->hooks.push_back({++count, output_, std::move(hook)});
+  return node_->hooks.back().number;
+}
+
+void Variable::remove_hook(std::uint64_t number) {
+  const auto removed =
+      node_ ? std::erase_if(node_->hooks,
+                            [number](const Hook& hook) { return hook.number == number; })
+            : 0;
+  check(removed == 1, "hook: this value has no hook number ", number);
 }
 
 Tensor& Variable::leaf_value() {
-  check(!node_ || node_->leaf, "variable: only a leaf can be written in place, this is the result of ",
+  check(!node_ || node_->leaf(),
+        "variable: only a leaf can be written in place, this is the result of ",
         node_ ? node_->name : "");
   return value_;
+}
+
+void LeafGradient::clear() {
+  dense_ = {};
+  rows_.reset();
+}
+
+// Nobody else may see the memory change, and it must be ours in full.
+void LeafGradient::make_writable() {
+  if (rows_) {
+    dense_ = dense();
+    rows_.reset();
+  } else if (dense_.storage().use_count() != 1 || !dense_.is_contiguous() ||
+             dense_.storage()->read_only) {
+    dense_ = dense_.clone();
+  }
+}
+
+void LeafGradient::add(Tensor more) {
+  if (!defined()) {
+    dense_ = std::move(more);
+  } else {
+    make_writable();
+    ops::add_to(dense_, more);
+  }
+}
+
+void LeafGradient::add(RowSparse more) {
+  if (!defined()) {
+    rows_ = std::move(more);
+  } else if (rows_) {
+    rows_ = ops::add(*rows_, more);
+  } else if (dtype_ != more.rows.dtype()) {  // a half
+    add(ops::dense(more).to(dtype_));
+  } else {
+    make_writable();
+    ops::add_to(dense_, more);
+  }
 }
 
 Saved::Saved(const Variable& variable)
     : variable_(variable), version_(variable.defined() ? variable.value().storage()->version : 0) {}
 
-const Variable& Saved::operator()() const {
-  if (variable_.defined())
-    check(variable_.value().storage()->version == version_, "autograd: a value of shape ",
-          variable_.shape(), " that a derivative needs was written in place",
-          variable_.node() ? std::string(" (it came from ") + variable_.node()->name + ")" : "",
-          "; call backward() before the write, or write to a copy");
-  return variable_;
-}
-
-Variables record_joint(const char* name, std::vector<Tensor> outputs, const Variables& inputs, Vjp vjp) {
+Variables record_joint(const char* name, std::vector<Tensor> outputs, const Variables& inputs,
+                       Vjp vjp) {
+  if (detecting_anomalies()) {
+    std::vector<const Tensor*> given;
+    for (const Variable& input : inputs) given.push_back(&input.value());
+    for (const Tensor& output : outputs) check_made_by(name, output, given);
+  }
   bool wanted = false;
   if (recording())
     for (const Variable& input : inputs) wanted = wanted || input.requires_grad();
@@ -112,7 +172,8 @@ Variables reference_vjp(const std::function<Variables(const Variables&)>& refere
       used.push_back(outputs[i]);
       seeds.push_back(dys[i]);
     }
-  const Variables gradients = grad(used, wanted, seeds, {.create_graph = true, .retain_graph = true});
+  const Variables gradients =
+      grad(used, wanted, seeds, {.create_graph = true, .stop_at_inputs = true});
   Variables result(inputs.size());
   std::size_t next = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i)

@@ -1,8 +1,12 @@
 // Variable: a Tensor and where it came from.
 //
 // Define-by-run: every operation in autograd/ops.h records a Node with the derivative of what it just
-// did. A Variable without a node is a constant. A frozen model is a model whose parameters are
-// constants, or one that runs under NoGrad: bare tensors, nothing recorded, nothing saved.
+// did, and backward() walks the nodes from a loss to the leaves (autograd/engine.cpp tells how). A
+// Variable without a node is a constant. A frozen model is a model whose parameters are constants, or
+// one that runs under NoGrad: bare tensors, nothing recorded, nothing saved.
+//
+// A graph belongs to the thread that works on it: threads may build and differentiate graphs of their
+// own at the same time, with constants in common, but not collect gradients in one leaf.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +15,14 @@
 #include <string>
 #include <vector>
 
+#include "autograd/anomaly.h"
 #include "tensor/tensor.h"
 
 namespace retort {
 
 struct Node;
+struct RowSparse;
+class LeafGradient;
 
 class Variable {
  public:
@@ -35,10 +42,18 @@ class Variable {
 
   bool requires_grad() const { return node_ != nullptr; }
   bool is_leaf() const;
-  /// What backward() has collected in this leaf; undefined before the first time.
+  /// What backward() has collected in this leaf, in full; undefined before the first time.
   Variable gradient() const;
+  /// The same as the few rows that it consists of (an embedding's); null if it isn't row-sparse.
+  const RowSparse* gradient_rows() const;
   /// Forgets the gradient, so that the next backward pass starts afresh.
   void clear_gradient();
+  /// Calls hook(gradient) in every backward pass once this value's gradient is complete, before
+  /// anything uses it. A defined result takes its place (same shape); for a leaf that is what this
+  /// pass adds. Hooks run in the order they were added. A hook that holds its own variable keeps the
+  /// graph alive until it is removed. Returns a number for remove_hook().
+  std::uint64_t add_hook(std::function<Variable(const Variable&)> hook);
+  void remove_hook(std::uint64_t number);
   /// The same value as a constant.
   Variable detach() const { return Variable(value_); }
   /// The value, for in-place writers (optimiser steps): leaves only.
@@ -94,11 +109,36 @@ void backward(const Variable& loss, const Variable& seed = {}, bool retain_graph
 struct GradOptions {
   bool create_graph = false;  ///< the results can be differentiated again (retains the graph)
   bool retain_graph = false;
+  /// Takes the inputs for independent of each other: what flows into one of them stops there, even
+  /// where it was computed from another one. Their hooks don't run: the gradient is a partial one.
+  bool stop_at_inputs = false;
 };
 /// d(Σ seeds·outputs)/d(inputs), without touching any leaf's gradient. An input that the outputs
 /// don't depend on gets zeros. seeds may be empty when every output has one element.
 Variables grad(const Variables& outputs, const Variables& inputs, const Variables& seeds = {},
                GradOptions options = {});
+
+/// backward() one derivative at a time, for those who want to watch it:
+///     for (BackwardSteps steps(loss); steps.next();) show(steps.name(), steps.incoming(), …);
+/// Every gradient passes through here, none is added to a leaf behind the scenes.
+class BackwardSteps {
+ public:
+  /// As backward(); nothing runs before the first next().
+  explicit BackwardSteps(const Variable& loss, const Variable& seed = {}, bool retain_graph = false);
+  ~BackwardSteps();
+  /// Takes the newest node whose gradient is complete; false when there is none left.
+  bool next();
+  /// The operation's name; "leaf" when a leaf takes its gradient.
+  const char* name() const;
+  /// Gradients of the node's outputs; undefined ones are zero.
+  const Variables& incoming() const;
+  /// Gradients of its inputs; undefined where none is wanted. Empty for a leaf.
+  const Variables& outgoing() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // For authors of operations --------------------------------------------------------------------
 
@@ -131,6 +171,20 @@ class SavedOutput {
   std::uint64_t version_;
 };
 
+/// A leaf to whose gradient a derivative may add its part itself, so that a weight's gradient adds
+/// up inside the product that makes it, and an embedding's as the few rows that it has.
+class Destination {
+ public:
+  /// Nowhere if `leaf` isn't one.
+  explicit Destination(const Variable& leaf);
+  /// Where to add; the derivative then returns an undefined Variable. Null when the gradient itself
+  /// is wanted (grad(), hooks, stepping, anomaly detection): the derivative returns it as usual.
+  LeafGradient* gradient() const;
+
+ private:
+  std::shared_ptr<Node> leaf_;
+};
+
 /// Records an operation with several outputs or one derivative for all inputs.
 Variables record_joint(const char* name, std::vector<Tensor> outputs, const Variables& inputs, Vjp vjp);
 
@@ -150,7 +204,10 @@ Wrt<F> wrt(const Variable& argument, F derivative) {
 template <class... F>
 Variable record(const char* name, Tensor value, Wrt<F>... arguments) {
   using One = std::function<Variable(const Variable&)>;
-  if (!recording() || !(arguments.argument.requires_grad() || ...)) return value;
+  if (!recording() || !(arguments.argument.requires_grad() || ...)) {
+    if (detecting_anomalies()) check_made_by(name, value, {&arguments.argument.value()...});
+    return value;
+  }
   std::vector<One> derivatives;
   (derivatives.push_back(arguments.argument.requires_grad() ? One(std::move(arguments.derivative)) : One()),
    ...);

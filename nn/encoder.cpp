@@ -1,12 +1,9 @@
 #include "nn/encoder.h"
 
-#include <cmath>
-
 namespace retort {
 
 EncoderLayer::EncoderLayer(const Scope& scope, const ModelConfig& config, const EncoderLayerNames& names)
     : heads_(config.heads),
-      scale_(1 / std::sqrt(static_cast<double>(config.hidden_size / config.heads))),
       query_(scope / names.query, config.hidden_size, config.hidden_size),
       key_(scope / names.key, config.hidden_size, config.hidden_size),
       value_(scope / names.value, config.hidden_size, config.hidden_size),
@@ -22,8 +19,8 @@ EncoderLayer::EncoderLayer(const Scope& scope, const ModelConfig& config, const 
       activation_(activation(config.activation)) {}
 
 Variable EncoderLayer::operator()(const Variable& x, const Ragged& ragged, const Context& context) const {
-  const Variable mixed = attention(query_(x), key_(x), value_(x), ragged, heads_, scale_,
-                                   attention_dropout_.rule(context));
+  const Variable mixed = attention(query_(x), key_(x), value_(x), ragged,
+                                   {.heads = heads_, .dropout = attention_dropout_.rule(context)});
   const Variable attended =
       attention_norm_(attention_output_dropout_(attention_output_(mixed), context, x));
   return output_norm_(

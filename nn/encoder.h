@@ -24,7 +24,6 @@ class EncoderLayer {
 
  private:
   std::int64_t heads_;
-  double scale_;
   Linear query_, key_, value_, attention_output_;
   LayerNorm attention_norm_;
   Linear intermediate_, output_;

@@ -11,15 +11,18 @@ namespace retort {
 Adamw::Adamw(ParameterList& parameters, AdamwOptions options) : options_(options) {
   for (Parameter& parameter : parameters) {
     check(parameter.variable.is_leaf(), "adamw: ", parameter.name, " is frozen");
-    slots_.push_back({&parameter, Tensor::zeros(parameter.shape), Tensor::zeros(parameter.shape)});
+    slots_.push_back(
+        {&parameter, Tensor::zeros(parameter.shape), Tensor::zeros(parameter.shape), nullptr});
   }
 }
 
 double Adamw::gradient_norm() const {
   double sum = 0;
   for (const Slot& slot : slots_) {
-    const Variable gradient = slot.parameter->variable.gradient();
-    if (gradient.defined()) sum += ops::sum_of_squares(gradient.value());
+    const Variable& variable = slot.parameter->variable;
+    if (const RowSparse* rows = variable.gradient_rows()) sum += ops::sum_of_squares(*rows);
+    else if (const Variable gradient = variable.gradient(); gradient.defined())
+      sum += ops::sum_of_squares(gradient.value());
   }
   return std::sqrt(sum);
 }
@@ -36,11 +39,16 @@ void Adamw::step(double learning_rate, double gradient_scale) {
                  .gradient_scale = gradient_scale};
   for (Slot& slot : slots_) {
     Variable& variable = slot.parameter->variable;
-    const Variable gradient = variable.gradient();
-    if (!gradient.defined()) continue;
-    step.weight_decay =
-        slot.parameter->decay || options_.decay_all ? options_.weight_decay : 0;
-    ops::adamw(variable.leaf_value(), gradient.value(), slot.m, slot.v, step);
+    step.weight_decay = slot.parameter->decay || options_.decay_all ? options_.weight_decay : 0;
+    // Somebody may have given the parameter another tensor.
+    if (slot.deferred && !slot.deferred->is_for(variable.value())) slot.deferred.reset();
+    if (const RowSparse* rows = variable.gradient_rows()) {
+      if (!slot.deferred)
+        slot.deferred = std::make_unique<DeferredRows>(variable.leaf_value(), slot.m, slot.v);
+      slot.deferred->step(*rows, step);
+    } else if (const Variable gradient = variable.gradient(); gradient.defined()) {
+      ops::adamw(variable.leaf_value(), gradient.value(), slot.m, slot.v, step);
+    }
     variable.clear_gradient();
   }
 }

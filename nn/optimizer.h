@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "nn/deferred_rows.h"
 #include "nn/parameter.h"
 
 namespace retort {
@@ -24,15 +26,17 @@ class Adamw {
 
   /// √Σ‖gradient‖² over all parameters. Gradients add up in a fixed order.
   double gradient_norm() const;
-  /// One step with the gradients collected, multiplied by `gradient_scale`; clears them. A parameter
-  /// without a gradient keeps its value and state.
+  /// One step with the gradients collected, multiplied by `gradient_scale`; clears them. A
+  /// parameter without a gradient keeps its value and state. Rows of an embedding without a
+  /// gradient take the step when they are read next (see DeferredRows), with the bits that they
+  /// would have had.
   void step(double learning_rate, double gradient_scale = 1);
   std::int64_t steps() const { return steps_; }
 
   /// State for checkpoints: moments as "<parameter>.m" and "<parameter>.v".
   std::vector<std::pair<std::string, Tensor>> state() const;
   /// Errors when a tensor is missing or has another shape; `find` gives an undefined tensor for
-  /// unknown names.
+  /// unknown names. Goes with the parameters' values of the same moment.
   template <class Find>
   void restore(std::int64_t steps, Find&& find) {
     steps_ = steps;
@@ -46,6 +50,7 @@ class Adamw {
   struct Slot {
     Parameter* parameter;
     Tensor m, v;
+    std::unique_ptr<DeferredRows> deferred;  // once it had a gradient of a few rows
   };
   AdamwOptions options_;
   std::vector<Slot> slots_;

@@ -5,71 +5,66 @@
 
 #include "tensor/base/error.h"
 
+#ifdef RETORT_HAVE_AVX2
+#include <cpuid.h>
+#endif
+
 namespace retort {
 namespace isa {
 
 namespace generic {
-#include "tensor/declare_f32.inc"
-// f64 exists in this table only.
-#define RETORT_KERNEL(name, Args) void name##_f64(const Launch&, const Args&);
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args) \
-  void name##_f64(const Launch&, const Args&);   \
-  std::int64_t name##_workspace_f64(const Args&, int);
-#include "tensor/kernels.def"
+#define RETORT_DECLARE_F64
+#include "tensor/declare_kernels.inc"
+#undef RETORT_DECLARE_F64
 }  // namespace generic
 namespace avx2 {
-#include "tensor/declare_f32.inc"
+#include "tensor/declare_kernels.inc"
 }  // namespace avx2
 namespace avx512 {
-#include "tensor/declare_f32.inc"
+#include "tensor/declare_kernels.inc"
 }  // namespace avx512
 
 }  // namespace isa
 
 namespace {
 
-// The f64 half always comes from the generic table.
-#define RETORT_TABLE(isa_name)                                            \
-  const KernelTable k_##isa_name = {#isa_name,
-#define RETORT_TABLE_END }
-
-RETORT_TABLE(generic)
-#define RETORT_KERNEL(name, Args) {isa::generic::name##_f32, isa::generic::name##_f64},
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)                           \
-  {isa::generic::name##_f32, isa::generic::name##_f64},            \
-      {isa::generic::name##_workspace_f32, isa::generic::name##_workspace_f64},
-#include "tensor/kernels.def"
-RETORT_TABLE_END;
+const KernelTable k_generic = {"generic",
+#define RETORT_TABLE_ISA generic
+#include "tensor/table_entries.inc"
+};
 
 #ifdef RETORT_HAVE_AVX2
-RETORT_TABLE(avx2)
-#define RETORT_KERNEL(name, Args) {isa::avx2::name##_f32, isa::generic::name##_f64},
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)                           \
-  {isa::avx2::name##_f32, isa::generic::name##_f64},               \
-      {isa::avx2::name##_workspace_f32, isa::generic::name##_workspace_f64},
-#include "tensor/kernels.def"
-RETORT_TABLE_END;
+const KernelTable k_avx2 = {"avx2",
+#define RETORT_TABLE_ISA avx2
+#include "tensor/table_entries.inc"
+};
 #endif
 
 #ifdef RETORT_HAVE_AVX512
-RETORT_TABLE(avx512)
-#define RETORT_KERNEL(name, Args) {isa::avx512::name##_f32, isa::generic::name##_f64},
-#define RETORT_KERNEL_WITH_WORKSPACE(name, Args)                           \
-  {isa::avx512::name##_f32, isa::generic::name##_f64},             \
-      {isa::avx512::name##_workspace_f32, isa::generic::name##_workspace_f64},
-#include "tensor/kernels.def"
-RETORT_TABLE_END;
+const KernelTable k_avx512 = {"avx512",
+#define RETORT_TABLE_ISA avx512
+#include "tensor/table_entries.inc"
+};
+#endif
+
+#ifdef RETORT_HAVE_AVX2
+// Conversions of f16; clang 14 can't ask for it by name.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
 #endif
 
 // Narrowest first. __builtin_cpu_supports also asks the operating system for the register state.
 std::vector<const KernelTable*> runnable_tables() {
   std::vector<const KernelTable*> tables = {&k_generic};
 #ifdef RETORT_HAVE_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables.push_back(&k_avx2);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
+    tables.push_back(&k_avx2);
 #endif
 #ifdef RETORT_HAVE_AVX512
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && has_f16c())
     tables.push_back(&k_avx512);
 #endif
   return tables;

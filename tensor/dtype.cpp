@@ -1,6 +1,16 @@
 #include "tensor/dtype.h"
 
+#include <cmath>
+
 namespace retort {
+
+float round_to_odd(double value) {
+  const auto nearest = static_cast<float>(value);
+  if (static_cast<double>(nearest) == value || std::isnan(value)) return nearest;
+  auto word = std::bit_cast<std::uint32_t>(nearest);
+  if (std::fabs(static_cast<double>(nearest)) > std::fabs(value)) --word;  // one step towards zero
+  return std::bit_cast<float>(word | 1u);
+}
 
 f16::f16(float value) {
   const auto word = std::bit_cast<std::uint32_t>(value);
@@ -30,6 +40,15 @@ f16::operator float() const {
     return sign ? -value : value;
   }
   return std::bit_cast<float>(sign | ((magnitude << 13) + 0x38000000u));
+}
+
+double nearest(double value, DType dtype) {
+  switch (dtype) {
+    case DType::f16: return static_cast<double>(static_cast<float>(f16(value)));
+    case DType::bf16: return static_cast<double>(static_cast<float>(bf16(value)));
+    case DType::f32: return static_cast<double>(static_cast<float>(value));
+    default: return value;
+  }
 }
 
 }  // namespace retort

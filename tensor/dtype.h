@@ -24,6 +24,16 @@ constexpr const char* name(DType dtype) {
 
 constexpr bool is_floating(DType dtype) { return dtype <= DType::bf16; }
 
+/// Whether numbers of this type are only stored, and computed with in f32.
+constexpr bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
+
+/// The type that arithmetic on stored numbers happens in.
+constexpr DType compute_dtype(DType dtype) { return is_half(dtype) ? DType::f32 : dtype; }
+
+/// The f32 next to `value` towards zero, with its last bit set if anything was cut off ("round to
+/// odd"): rounding that to fewer bits gives what rounding `value` itself would give.
+float round_to_odd(double value);
+
 /// The upper half of an f32.
 struct bf16 {
   std::uint16_t bits = 0;
@@ -35,6 +45,7 @@ struct bf16 {
                ? static_cast<std::uint16_t>(word >> 16 | 0x40u)
                : static_cast<std::uint16_t>((word + 0x7FFFu + (word >> 16 & 1u)) >> 16);
   }
+  explicit bf16(double value) : bf16(round_to_odd(value)) {}
   explicit operator float() const {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }
@@ -46,8 +57,28 @@ struct f16 {
   f16() = default;
   /// Rounds to nearest, ties to even; overflow gives infinity, tiny values become subnormal or zero.
   explicit f16(float value);
+  explicit f16(double value) : f16(round_to_odd(value)) {}
   explicit operator float() const;
 };
+
+/// The number of this floating-point type that is nearest to `value`, ties to even.
+double nearest(double value, DType dtype);
+
+template <class S>
+struct ComputeOf {
+  using type = S;
+};
+template <>
+struct ComputeOf<f16> {
+  using type = float;
+};
+template <>
+struct ComputeOf<bf16> {
+  using type = float;
+};
+/// compute_dtype for a C++ type.
+template <class S>
+using Compute = typename ComputeOf<S>::type;
 
 template <class T>
 inline constexpr DType dtype_of = DType::f32;

@@ -1,81 +1,32 @@
 // The kernels' argument structs and the table of function pointers that a backend fills.
 //
 // Plain data only: the same header is read by every CPU instruction set and by nvcc. A kernel never
-// allocates, validates or throws; tensor/ops_*.cpp has checked everything before. `T` below is the
-// kernel's number type (f32 or f64). Row-major unless strides are given; strides count elements.
+// allocates, validates or throws; tensor/ops_*.cpp has checked everything before. Row-major unless
+// strides are given; strides count elements.
+//
+// Arrays hold the kernel's storage type S (f32, f64, bf16 or f16), those marked T the type that it
+// computes in: f32 for bf16 and f16, else S itself. What T marks is what rounding to a half would
+// spoil: statistics, losses, parameters and their gradients. Halves are widened when they are read and
+// rounded to nearest even when they are written; in between everything happens as in f32.
+//
 // Every reduction runs in an order that depends on the shapes alone, never on the number of threads;
 // a row's result depends only on that row (for attention: on its own sequence). NaN propagates.
 #pragma once
 
 #include <cstdint>
 
-#include "tensor/base/philox.h"
+#include "tensor/dropout_rule.h"
+#include "tensor/dtype.h"
+#include "tensor/kernels_attention.h"
+#include "tensor/kernels_elementwise.h"
+#include "tensor/kernels_indexing.h"
+#include "tensor/kernels_loss.h"
+#include "tensor/kernels_norm.h"
+#include "tensor/kernels_ragged.h"
+#include "tensor/kernels_reduce.h"
+#include "tensor/plan.h"
 
 namespace retort {
-
-inline constexpr int kMaxRank = 8;
-
-/// Where a kernel runs and its scratch memory (see kernels.def).
-struct Launch {
-  void* stream = nullptr;
-  void* workspace = nullptr;
-};
-
-/// Sizes and, per operand, strides of a loop nest, outermost first; dimensions that can be merged are.
-template <int Operands>
-struct Plan {
-  int rank = 0;
-  std::int64_t size[kMaxRank] = {};
-  std::int64_t stride[Operands][kMaxRank] = {};
-};
-
-/// y[i] = value for i < count. (value is converted to T.)
-struct FillArgs {
-  void* y;
-  std::int64_t count;
-  double value;
-};
-
-/// Elementwise functions of one argument; formulas in tensor/functors.h.
-enum class UnaryOp : int {
-  copy, negate, exp, log, sqrt, reciprocal, tanh, erf, gelu, relu, abs, square, sigmoid, step, sign
-};
-
-/// y[i…] = op(x[i…]); plan: {x, y}.
-struct UnaryArgs {
-  UnaryOp op;
-  const void* x;
-  void* y;
-  Plan<2> plan;
-};
-
-/// Elementwise functions of two arguments. equal, less: 1 or 0 in T.
-/// gelu_backward(dy, x) = dy · gelu'(x); tanh_backward(dy, y) = dy · (1 − y²).
-enum class BinaryOp : int {
-  add, subtract, multiply, divide, maximum, minimum, equal, less, gelu_backward, tanh_backward
-};
-
-/// y[i…] = op(a[i…], b[i…]); plan: {a, b, y}; a broadcast operand has stride 0.
-struct BinaryArgs {
-  BinaryOp op;
-  const void* a;
-  const void* b;
-  void* y;
-  Plan<3> plan;
-};
-
-enum class ReduceOp : int { sum, maximum };
-
-/// y[outer…] = op over inner… of x[outer…, inner…]; y is contiguous. An empty sum is 0, an empty
-/// maximum −∞. Sums are split into fixed chunks (or accumulated in f64), so that the error doesn't
-/// grow with the length.
-struct ReduceArgs {
-  ReduceOp op;
-  const void* x;
-  void* y;
-  Plan<1> outer;
-  Plan<1> inner;
-};
 
 /// c[b, i, j] (+)= Σ_p a[b, i, p] · b[b, p, j] + bias[j], summed over p in ascending order with one
 /// fused multiply-add each, whatever the blocking (so a row's bits never depend on m).
@@ -90,92 +41,6 @@ struct MatmulArgs {
   std::int64_t b_batch, b_row, b_col;
   std::int64_t c_batch, c_row;
   bool accumulate;  // add to c instead of overwriting it
-};
-
-/// x, y: [rows, columns]. y = softmax(x) along columns, or log_softmax.
-struct SoftmaxArgs {
-  const void* x;
-  void* y;
-  std::int64_t rows, columns;
-  bool log;
-};
-
-/// dx = y · (dy − Σ dy·y), or for log_softmax dx = dy − exp(y) · Σ dy.
-struct SoftmaxBackwardArgs {
-  const void* dy;
-  const void* y;
-  void* dx;
-  std::int64_t rows, columns;
-  bool log;
-};
-
-/// x, y: [rows, columns]; weight, bias: [columns]. y = (x − mean)·rstd·weight + bias with
-/// rstd = 1/√(biased variance + epsilon); mean, rstd: [rows], saved for the derivative.
-struct LayerNormArgs {
-  const void* x;
-  const void* weight;
-  const void* bias;
-  void* y;
-  void* mean;
-  void* rstd;
-  std::int64_t rows, columns;
-  double epsilon;
-};
-
-/// dx: [rows, columns]; dweight, dbias: [columns]; any of the three may be null.
-struct LayerNormBackwardArgs {
-  const void* dy;
-  const void* x;
-  const void* weight;
-  const void* mean;
-  const void* rstd;
-  void* dx;
-  void* dweight;
-  void* dbias;
-  std::int64_t rows, columns;
-};
-
-/// Dropout keeps an element when its random word ≥ drop_below; kept ones are multiplied by `scale`.
-/// Row r of the tensor draws the bits of row `row_offset + r` of the optimiser step.
-struct DropoutRule {
-  std::uint32_t drop_below = 0;  // probability · 2^32; 0: no dropout
-  double scale = 1;              // 1 / (1 − probability)
-  RandomSite site;
-  std::uint32_t row_offset = 0;
-};
-
-/// Scaled dot-product attention over ragged sequences. Sequence s has the query rows
-/// [query_offsets[s], query_offsets[s+1]) and attends to the key rows
-/// [key_begin[s], key_begin[s] + key_length[s]). Head h occupies columns [h·head_dim, (h+1)·head_dim).
-/// out = dropout(softmax(scale · q kᵀ)) v. lse: [heads, query rows] log-sum-exp of the scaled scores.
-/// Attention dropout: row (row_offset + query row) · heads + h, column: index of the key in its range.
-/// A sequence without keys gives zeros (lse −∞).
-struct AttentionArgs {
-  const void* q;
-  const void* k;
-  const void* v;
-  void* out;
-  void* lse;
-  const std::int32_t* query_offsets;  // [sequences + 1]
-  const std::int32_t* key_begin;      // [sequences]
-  const std::int32_t* key_length;     // [sequences]
-  std::int64_t sequences, query_rows, max_queries, max_keys;
-  std::int64_t heads, head_dim;
-  std::int64_t q_row, k_row, v_row, out_row;  // row strides
-  double scale;
-  DropoutRule dropout;
-};
-
-/// dq, dk, dv have the strides of q, k, v and are overwritten (key rows outside every range: zero,
-/// which the caller has filled in where that can happen). Probabilities are recomputed from lse.
-/// Ranges of different sequences never overlap.
-struct AttentionBackwardArgs {
-  AttentionArgs forward;  // out and lse as computed
-  const void* dout;
-  std::int64_t dout_row;
-  void* dq;
-  void* dk;
-  void* dv;
 };
 
 /// x, residual (may be null), y: [rows, columns]. y = dropout(x) + residual.
@@ -195,7 +60,7 @@ struct EmbeddingArgs {
   std::int64_t rows, columns;
 };
 
-/// dtable[ids[r]] += dy[r], rows in ascending order for each id.
+/// dtable[ids[r]] += dy[r], rows in ascending order for each id; dtable: T.
 struct EmbeddingBackwardArgs {
   const void* dy;
   const std::int32_t* ids;
@@ -203,59 +68,19 @@ struct EmbeddingBackwardArgs {
   std::int64_t rows, columns;
 };
 
-/// logits: [rows, columns]; labels: [rows], −100 is ignored. lse: [rows], saved.
-/// loss[0] = factor[0] · Σ over valid rows of (lse − logits[label]); factor is 1/N of the whole step.
-/// No valid row: 0.
-struct CrossEntropyArgs {
-  const void* logits;
-  const std::int32_t* labels;
-  void* loss;
-  void* lse;
-  std::int64_t rows, columns;
-  const double* factor;
-};
-
-/// dlogits = dloss[0] · factor[0] · (softmax(logits) − onehot(label)); ignored rows: 0.
-struct CrossEntropyBackwardArgs {
-  const void* dloss;
-  const void* logits;
-  const std::int32_t* labels;
-  const void* lse;
-  void* dlogits;
-  std::int64_t rows, columns;
-  const double* factor;
-};
-
-/// loss[0] = factor[0] · Σ_rows Σ_c p_c (log p_c − log q_c), p = softmax(teacher / T),
-/// q = softmax(student / T), in log space: finite for any finite logits; teacher logits of −∞ have
-/// p = 0 and contribute 0. labels (may be null): rows with −100 are ignored.
-/// The T² factor of Hinton et al. is the objective's business, not the kernel's.
-struct KlDivergenceArgs {
-  const void* student;
-  const void* teacher;
-  const std::int32_t* labels;
-  void* loss;
-  std::int64_t rows, columns;
-  double temperature;
-  const double* factor;
-};
-
-/// dstudent = dloss[0] · factor[0] · (q − p) / T; ignored rows: 0.
-struct KlDivergenceBackwardArgs {
-  const void* dloss;
-  const void* student;
-  const void* teacher;
-  const std::int32_t* labels;
-  void* dstudent;
-  std::int64_t rows, columns;
-  double temperature;
-  const double* factor;
-};
-
 /// sum[0] += Σ x², accumulated in f64 by fixed chunks.
 struct SumOfSquaresArgs {
   const void* x;
   std::int64_t count;
+  double* sum;
+};
+
+/// sum[0] += Σ x² of a [table_rows, columns] matrix x that is zero but for the given rows, with the
+/// bits that sum_of_squares gives for the whole matrix.
+struct SumOfSquaresRowsArgs {
+  const void* rows;         // [count, columns]
+  const std::int32_t* ids;  // [count], ascending: which rows of the matrix they are
+  std::int64_t count, columns, table_rows;
   double* sum;
 };
 
@@ -280,18 +105,36 @@ struct AdamwArgs {
   const AdamwStep* step;
 };
 
+/// AdamW on some rows of [*, columns] matrices, which first catch up: row r takes the steps
+/// [done[r], steps) with a gradient of zero, but the last one with its row of `gradient`, if there is
+/// one; then done[r] = steps. The bits are those of adamw, step by step on the whole matrix.
+struct AdamwRowsArgs {
+  void* parameter;
+  void* m;
+  void* v;
+  const void* gradient;     // [rows, columns] or null
+  const std::int32_t* ids;  // [rows], each once; null: 0, 1, 2, …
+  std::int32_t* done;       // [*]; less than `steps` where there is a gradient
+  std::int64_t rows, columns;
+  const AdamwStep* step;  // [steps], the oldest first
+  std::int64_t steps;
+};
+
 template <class Args>
 using Kernel = void (*)(const Launch&, const Args&);
 template <class Args>
 using WorkspaceQuery = std::int64_t (*)(const Args&, int threads);
 
-/// One backend: function pointers, [0] for f32 and [1] for f64.
+/// Storage types in a kernel table: f32, f64, bf16, f16.
+inline constexpr int kKernelTypes = 4;
+
+/// One backend: function pointers, null where a kernel doesn't come in a type.
 struct KernelTable {
   const char* isa;
-#define RETORT_KERNEL(name, Args) Kernel<Args> name[2];
+#define RETORT_KERNEL(name, Args) Kernel<Args> name[kKernelTypes];
 #define RETORT_KERNEL_WITH_WORKSPACE(name, Args) \
-  Kernel<Args> name[2];                          \
-  WorkspaceQuery<Args> name##_workspace[2];
+  Kernel<Args> name[kKernelTypes];               \
+  WorkspaceQuery<Args> name##_workspace[kKernelTypes];
 #include "tensor/kernels.def"
 };
 

@@ -1,15 +1,16 @@
-// The caching allocator: freed blocks are kept and handed out again, because a training step asks for
-// the same sizes over and over and fresh pages cost a fault each.
+// The caching allocator: memory that was freed is kept and handed out again, because a training
+// step asks for the same sizes over and over, and fresh pages cost a fault each.
 //
-// Sizes are rounded up to bins, eight to a doubling (at most 12.5 % waste). A request takes a block of
-// its bin, or of one of the next four bins, before it asks the system. Blocks are 64-byte aligned.
+// It takes segments from the system and cuts blocks from them: a request takes the smallest free
+// piece that is large enough, cuts off what it needs, and a freed block joins its free neighbours.
+// So sizes that change from step to step (ragged batches) share the same memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <vector>
+#include <utility>
 
 namespace retort {
 
@@ -22,24 +23,29 @@ class CachingAllocator {
     std::int64_t active_blocks = 0;
     std::int64_t system_allocations = 0;  ///< how often the system was asked
   };
+  struct Piece;
   struct Block {
-    void* data = nullptr;
-    std::size_t bytes = 0;  ///< the bin's size; pass the block back unchanged
+    void* data = nullptr;   ///< 64-byte aligned
+    std::size_t bytes = 0;  ///< what was asked for, rounded up
+    Piece* piece = nullptr;
   };
 
   ~CachingAllocator();
   /// At least `bytes` bytes; an error when the system has no more memory.
   Block allocate(std::size_t bytes);
-  void release(Block block);
-  /// Gives every cached block back to the system.
+  void release(const Block& block);
+  /// Gives every segment that is free from end to end back to the system.
   void trim();
   Statistics statistics() const;
   void reset_peak();
 
  private:
-  void trim_locked();
+  using Free = std::map<std::pair<std::size_t, std::byte*>, Piece*>;  // by size, then address
+  void add_segment(std::size_t needed);
+  void trim_to(std::size_t reserved);
+  void insert_free(Piece* piece);
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;  // by bin size
+  Free free_;
   Statistics statistics_;
 };
 

@@ -43,7 +43,8 @@ To convert(From value) {
   constexpr bool to_half = std::is_same_v<To, f16> || std::is_same_v<To, bf16>;
   if constexpr (from_half && to_half) return To(static_cast<float>(value));
   else if constexpr (from_half) return convert<To>(static_cast<float>(value));
-  else if constexpr (to_half) return To(static_cast<float>(value));
+  else if constexpr (to_half && std::is_same_v<From, float>) return To(value);
+  else if constexpr (to_half) return To(static_cast<double>(value));  // rounds once
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>)
     return to_integer<To>(static_cast<double>(value));
   else return static_cast<To>(value);
@@ -74,8 +75,9 @@ void with_type(DType dtype, F f) {
 
 void fill(Tensor& y, double value) {
   if (y.count() == 0) return;
-  if (is_floating(y.dtype()) && size_of(y.dtype()) >= 4 && y.is_contiguous()) {
-    launch(kernels().fill[slot(y.dtype(), "fill")], FillArgs{y.mutable_raw(), y.count(), value});
+  if (is_floating(y.dtype()) && y.is_contiguous()) {
+    launch(kernels().fill[slot(y.dtype(), "fill")],
+           FillArgs{y.mutable_raw(), y.count(), nearest(value, y.dtype())});
     return;
   }
   const Plan<2> plan = make_plan<2>(y.shape(), {Shape::filled(y.rank(), 0), y.strides()});
@@ -92,9 +94,17 @@ void copy(const Tensor& x, Tensor& y) {
     return;
   }
   const Plan<2> plan = make_plan<2>(y.shape(), {x.strides(), y.strides()});
-  if (x.dtype() == y.dtype() && (x.dtype() == DType::f32 || x.dtype() == DType::f64)) {
+  if (x.dtype() == y.dtype() && is_floating(x.dtype())) {
     launch(kernels().unary[slot(x.dtype(), "copy")],
            UnaryArgs{UnaryOp::copy, x.raw(), y.mutable_raw(), plan});
+    return;
+  }
+  if (is_floating(x.dtype()) && is_floating(y.dtype())) {
+    const Tensor from = x.contiguous();
+    Tensor to = y.is_contiguous() ? y : Tensor::empty(y.shape(), y.dtype());
+    launch(kernels().convert[slot(x.dtype(), "copy")],
+           ConvertArgs{from.raw(), to.mutable_raw(), to.count(), to.dtype()});
+    if (!y.is_contiguous()) copy(to, y);
     return;
   }
   with_type(x.dtype(), [&](auto from) {
@@ -104,12 +114,13 @@ void copy(const Tensor& x, Tensor& y) {
   });
 }
 
-Tensor unary(UnaryOp op, const Tensor& x) {
+Tensor unary(UnaryOp op, const Tensor& x, double first, double second) {
   const int number = slot(x.dtype(), "elementwise");
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   if (y.count() == 0) return y;
   launch(kernels().unary[number],
-         UnaryArgs{op, x.raw(), y.mutable_raw(), make_plan<2>(x.shape(), {x.strides(), y.strides()})});
+         UnaryArgs{op, x.raw(), y.mutable_raw(), make_plan<2>(x.shape(), {x.strides(), y.strides()}),
+                   first, second});
   return y;
 }
 
@@ -126,6 +137,23 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   return y;
 }
 
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  check_same_dtype(a, b, "where");
+  check(condition.defined() && (condition.dtype() == a.dtype() || condition.dtype() == DType::boolean),
+        "where: expected a condition of dtype bool or ", name(a.dtype()), ", found ",
+        condition.defined() ? name(condition.dtype()) : "nothing");
+  const int number = slot(a.dtype(), "where");
+  const Tensor c = condition.to(a.dtype());
+  const Shape shape = broadcast(c.shape(), broadcast(a.shape(), b.shape(), "where"), "where");
+  Tensor y = Tensor::empty(shape, a.dtype());
+  if (y.count() == 0) return y;
+  launch(kernels().where[number],
+         WhereArgs{c.raw(), a.raw(), b.raw(), y.mutable_raw(),
+                   make_plan<4>(shape, {c.expand(shape).strides(), a.expand(shape).strides(),
+                                        b.expand(shape).strides(), y.strides()})});
+  return y;
+}
+
 void add_to(Tensor& y, const Tensor& x) {
   check_same_dtype(x, y, "add");
   check(x.shape() == y.shape(), "add: expected ", y.shape(), ", found ", x.shape());
@@ -136,8 +164,17 @@ void add_to(Tensor& y, const Tensor& x) {
                     make_plan<3>(y.shape(), {y.strides(), x.strides(), y.strides()})});
 }
 
-Tensor scale(const Tensor& x, double factor) {
-  return binary(BinaryOp::multiply, x, Tensor::scalar(factor, x.dtype()));
+Tensor binary(BinaryOp op, const Tensor& a, double number) {
+  const int slot_number = slot(a.dtype(), "elementwise");
+  Tensor y = Tensor::empty(a.shape(), a.dtype());
+  if (y.count() == 0) return y;
+  launch(kernels().binary[slot_number],
+         BinaryArgs{op, a.raw(), nullptr, y.mutable_raw(),
+                    make_plan<3>(a.shape(), {a.strides(), Shape::filled(a.rank(), 0), y.strides()}),
+                    number});
+  return y;
 }
+
+Tensor scale(const Tensor& x, double factor) { return binary(BinaryOp::multiply, x, factor); }
 
 }  // namespace retort::ops

@@ -12,8 +12,9 @@ Tensor embedding(const Tensor& table, const Tensor& ids) {
   const Tensor rows = table.contiguous(), index = ids.contiguous();
   Tensor y = Tensor::empty({ids.size(0), table.size(1)}, table.dtype());
   if (y.count() == 0) return y;
+  const std::span list(index.data<std::int32_t>(), static_cast<std::size_t>(ids.size(0)));
   launch(kernels().embedding[slot(table.dtype(), "embedding")],
-         EmbeddingArgs{rows.raw(), index.data<std::int32_t>(), y.mutable_raw(), y.size(0), y.size(1)});
+         EmbeddingArgs{rows.raw_rows(list), list.data(), y.mutable_raw(), y.size(0), y.size(1)});
   return y;
 }
 
@@ -21,12 +22,12 @@ Tensor embedding_backward(const Tensor& dy, const Tensor& ids, std::int64_t tabl
   check(dy.rank() == 2 && ids.shape() == Shape{dy.size(0)}, "embedding_backward: ", ids.shape(),
         " ids don't fit ", dy.shape());
   const Tensor gradient = dy.contiguous(), index = ids.contiguous();
-  Tensor dtable = Tensor::zeros({table_rows, dy.size(1)}, dy.dtype());
-  if (dy.count() == 0) return dtable;
+  Tensor dtable = Tensor::zeros({table_rows, dy.size(1)}, compute_dtype(dy.dtype()));
+  if (dy.count() == 0) return dtable.to(dy.dtype());
   launch(kernels().embedding_backward[slot(dy.dtype(), "embedding_backward")],
          EmbeddingBackwardArgs{gradient.raw(), index.data<std::int32_t>(), dtable.mutable_raw(),
                                dy.size(0), dy.size(1)});
-  return dtable;
+  return dtable.to(dy.dtype());
 }
 
 DropoutRule dropout_rule(double p, const RandomSite& site, std::uint32_t row_offset) {

@@ -9,13 +9,6 @@ void check_logits(const Tensor& logits, const char* op) {
         logits.shape());
 }
 
-const std::int32_t* label_data(const Tensor& labels, std::int64_t rows, const char* op) {
-  if (!labels.defined()) return nullptr;
-  check(labels.shape() == Shape{rows} && labels.is_contiguous(), op, ": expected ", rows,
-        " labels, found ", labels.shape());
-  return labels.data<std::int32_t>();
-}
-
 }  // namespace
 
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double factor) {
@@ -27,7 +20,8 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double fa
   for (std::int64_t row = 0; row < rows; ++row)
     check((ids[row] >= 0 && ids[row] < classes) || ids[row] == -100, "cross_entropy: label ", ids[row],
           " of row ", row, " is outside of the ", classes, " classes");
-  CrossEntropy result{Tensor::empty({}, in.dtype()), Tensor::empty({rows}, in.dtype())};
+  const DType dtype = compute_dtype(in.dtype());
+  CrossEntropy result{Tensor::empty({}, dtype), Tensor::empty({rows}, dtype)};
   launch(kernels().cross_entropy[slot(in.dtype(), "cross_entropy")],
          CrossEntropyArgs{in.raw(), ids, result.loss.mutable_raw(), result.lse.mutable_raw(), rows,
                           classes, &factor});
@@ -36,6 +30,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double fa
 
 Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
                               const Tensor& lse, double factor) {
+  check_compute_dtype(logits, dloss, "cross_entropy_backward", "dloss");
   const Tensor in = logits.contiguous();
   const std::int64_t rows = in.size(0);
   Tensor dlogits = Tensor::empty(in.shape(), in.dtype());
@@ -46,36 +41,43 @@ Tensor cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const T
   return dlogits;
 }
 
-Tensor kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
-                     double temperature, double factor) {
+KlDivergence kl_divergence(const Tensor& student, const Tensor& teacher, const Tensor& labels,
+                     double temperature, double factor, double beta) {
   check_logits(student, "kl_divergence");
   check_same_dtype(student, teacher, "kl_divergence");
   check(student.shape() == teacher.shape(), "kl_divergence: student ", student.shape(),
         " and teacher ", teacher.shape(), " differ");
   check(temperature > 0, "kl_divergence: expected a temperature above 0, found ", temperature);
+  check(beta >= 0 && beta <= 1, "kl_divergence: expected a beta in [0, 1], found ", beta);
   const Tensor q = student.contiguous(), p = teacher.contiguous();
-  Tensor loss = Tensor::empty({}, q.dtype());
+  const DType dtype = compute_dtype(q.dtype());
+  KlDivergence result{Tensor::empty({}, dtype), Tensor::empty({q.size(0), 4}, dtype)};
   launch(kernels().kl_divergence[slot(q.dtype(), "kl_divergence")],
          KlDivergenceArgs{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence"),
-                          loss.mutable_raw(), q.size(0), q.size(1), temperature, &factor});
-  return loss;
+                          result.loss.mutable_raw(), result.statistics.mutable_raw(), q.size(0),
+                          q.size(1), temperature, beta, &factor});
+  return result;
 }
 
 Tensor kl_divergence_backward(const Tensor& dloss, const Tensor& student, const Tensor& teacher,
-                              const Tensor& labels, double temperature, double factor) {
+                              const Tensor& statistics, const Tensor& labels, double temperature,
+                              double factor, double beta) {
+  check_compute_dtype(student, dloss, "kl_divergence_backward", "dloss");
+  check(statistics.shape() == Shape{student.size(0), 4}, "kl_divergence_backward: expected statistics [",
+        student.size(0), ", 4], found ", statistics.shape());
   const Tensor q = student.contiguous(), p = teacher.contiguous();
   Tensor dstudent = Tensor::empty(q.shape(), q.dtype());
   launch(kernels().kl_divergence_backward[slot(q.dtype(), "kl_divergence_backward")],
-         KlDivergenceBackwardArgs{dloss.raw(), q.raw(), p.raw(),
-                                  label_data(labels, q.size(0), "kl_divergence_backward"),
-                                  dstudent.mutable_raw(), q.size(0), q.size(1), temperature, &factor});
+         KlDivergenceBackwardArgs{{q.raw(), p.raw(), label_data(labels, q.size(0), "kl_divergence_backward"),
+                                   nullptr, nullptr, q.size(0), q.size(1), temperature, beta, &factor},
+                                  dloss.raw(), statistics.raw(), dstudent.mutable_raw()});
   return dstudent;
 }
 
 double sum_of_squares(const Tensor& x) {
   const Tensor in = x.contiguous();
   double sum = 0;
-  launch(kernels().sum_of_squares[slot(x.dtype(), "sum_of_squares")],
+  launch(kernels().sum_of_squares[slot_f32_f64(x.dtype(), "sum_of_squares")],
          SumOfSquaresArgs{in.raw(), in.count(), &sum});
   return sum;
 }
@@ -88,7 +90,7 @@ void adamw(Tensor& parameter, const Tensor& gradient, Tensor& m, Tensor& v, cons
   check(parameter.is_contiguous() && m.is_contiguous() && v.is_contiguous(),
         "adamw: parameter and moments must be contiguous");
   const Tensor g = gradient.contiguous();
-  launch(kernels().adamw[slot(parameter.dtype(), "adamw")],
+  launch(kernels().adamw[slot_f32_f64(parameter.dtype(), "adamw")],
          AdamwArgs{parameter.mutable_raw(), g.raw(), m.mutable_raw(), v.mutable_raw(), g.count(), &step});
 }
 

@@ -27,7 +27,11 @@ bool single_batch_stride(const Tensor& x, std::int64_t& stride) {
 
 Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
   check_same_dtype(a, b, "matmul");
-  const int number = slot(a.dtype(), "matmul");
+  if (is_half(a.dtype())) {
+    const Tensor wide_bias = bias.defined() ? bias.to(DType::f32) : Tensor();
+    return matmul(a.to(DType::f32), b.to(DType::f32), wide_bias).to(a.dtype());
+  }
+  const int number = slot_f32_f64(a.dtype(), "matmul");
   check(a.rank() >= 2 && b.rank() >= 2, "matmul: expected two matrices, found ", a.shape(), " x ", b.shape());
   check(a.size(-1) == b.size(-2), "matmul: inner dimensions differ: ", a.shape(), " x ", b.shape());
   const auto leading = [](const Tensor& x) {
@@ -82,6 +86,35 @@ Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
                     .c_row = n,
                     .accumulate = false});
   return c;
+}
+
+void matmul_into(Tensor& c, const Tensor& a, const Tensor& b, bool accumulate) {
+  check_same_dtype(a, b, "matmul");
+  check_same_dtype(a, c, "matmul");
+  check(a.rank() == 2 && b.rank() == 2 && a.size(1) == b.size(0), "matmul: expected two matrices that fit, found ",
+        a.shape(), " x ", b.shape());
+  check(c.shape() == Shape{a.size(0), b.size(1)} && c.is_contiguous(), "matmul: expected a contiguous result of shape ",
+        Shape{a.size(0), b.size(1)}, ", found ", c.shape());
+  if (c.count() == 0) return;
+  const int number = slot_f32_f64(a.dtype(), "matmul");
+  launch(kernels().matmul[number], kernels().matmul_workspace[number],
+         MatmulArgs{.a = a.raw(),
+                    .b = b.raw(),
+                    .c = c.mutable_raw(),
+                    .bias = nullptr,
+                    .batch = 1,
+                    .m = a.size(0),
+                    .n = b.size(1),
+                    .k = a.size(1),
+                    .a_batch = 0,
+                    .a_row = a.strides()[0],
+                    .a_col = a.strides()[1],
+                    .b_batch = 0,
+                    .b_row = b.strides()[0],
+                    .b_col = b.strides()[1],
+                    .c_batch = 0,
+                    .c_row = b.size(1),
+                    .accumulate = accumulate});
 }
 
 }  // namespace retort::ops

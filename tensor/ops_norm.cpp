@@ -1,4 +1,4 @@
-// Softmax and layer norm along the last dimension.
+// Softmax and norms along the last dimension.
 #include "tensor/ops_internal.h"
 
 namespace retort::ops {
@@ -25,14 +25,14 @@ Tensor softmax_backward(const Tensor& dy, const Tensor& y, bool log) {
 }
 
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
-  check_same_dtype(x, weight, "layer_norm");
-  check_same_dtype(x, bias, "layer_norm");
+  check_compute_dtype(x, weight, "layer_norm", "weight");
+  check_compute_dtype(x, bias, "layer_norm", "bias");
   check(x.rank() >= 1 && weight.shape() == Shape{x.size(-1)} && bias.shape() == weight.shape(),
         "layer_norm: weight ", weight.shape(), " and bias ", bias.shape(), " don't fit ", x.shape());
   const Tensor in = x.contiguous(), w = weight.contiguous(), b = bias.contiguous();
   const std::int64_t rows = row_count(x.shape());
-  LayerNorm result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty({rows}, x.dtype()),
-                   Tensor::empty({rows}, x.dtype())};
+  LayerNorm result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty({rows}, weight.dtype()),
+                   Tensor::empty({rows}, weight.dtype())};
   if (result.y.count() == 0) return result;
   launch(kernels().layer_norm[slot(x.dtype(), "layer_norm")],
          LayerNormArgs{in.raw(), w.raw(), b.raw(), result.y.mutable_raw(), result.mean.mutable_raw(),
@@ -49,8 +49,8 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
   LayerNormGradients result;
   if (want_dx) result.dx = Tensor::empty(x.shape(), x.dtype());
   if (want_parameters) {
-    result.dweight = Tensor::zeros({x.size(-1)}, x.dtype());
-    result.dbias = Tensor::zeros({x.size(-1)}, x.dtype());
+    result.dweight = Tensor::zeros({x.size(-1)}, weight.dtype());
+    result.dbias = Tensor::zeros({x.size(-1)}, weight.dtype());
   }
   if (x.count() == 0) return result;
   const Tensor gradient = dy.contiguous(), in = x.contiguous(), w = weight.contiguous();
@@ -59,6 +59,39 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
          LayerNormBackwardArgs{gradient.raw(), in.raw(), w.raw(), mean.raw(), rstd.raw(),
                                raw(result.dx), raw(result.dweight), raw(result.dbias),
                                row_count(x.shape()), x.size(-1)});
+  return result;
+}
+
+RmsNorm rms_norm(const Tensor& x, const Tensor& weight, double epsilon, double weight_offset) {
+  check_compute_dtype(x, weight, "rms_norm", "weight");
+  check(x.rank() >= 1 && weight.shape() == Shape{x.size(-1)}, "rms_norm: weight ", weight.shape(),
+        " doesn't fit ", x.shape());
+  const Tensor in = x.contiguous(), w = weight.contiguous();
+  const std::int64_t rows = row_count(x.shape());
+  RmsNorm result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty({rows}, weight.dtype())};
+  if (result.y.count() == 0) return result;
+  launch(kernels().rms_norm[slot(x.dtype(), "rms_norm")],
+         RmsNormArgs{in.raw(), w.raw(), result.y.mutable_raw(), result.rstd.mutable_raw(), rows,
+                     x.size(-1), epsilon, weight_offset});
+  return result;
+}
+
+RmsNormGradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
+                                   const Tensor& rstd, double weight_offset, bool want_dx,
+                                   bool want_dweight) {
+  check_same_dtype(dy, x, "rms_norm_backward");
+  check(dy.shape() == x.shape(), "rms_norm_backward: expected ", x.shape(), ", found ", dy.shape());
+  const int number = slot(x.dtype(), "rms_norm_backward");
+  RmsNormGradients result;
+  if (want_dx) result.dx = Tensor::empty(x.shape(), x.dtype());
+  if (want_dweight) result.dweight = Tensor::zeros({x.size(-1)}, weight.dtype());
+  if (x.count() == 0) return result;
+  const Tensor gradient = dy.contiguous(), in = x.contiguous(), w = weight.contiguous();
+  launch(kernels().rms_norm_backward[number], kernels().rms_norm_backward_workspace[number],
+         RmsNormBackwardArgs{gradient.raw(), in.raw(), w.raw(), rstd.raw(),
+                             want_dx ? result.dx.mutable_raw() : nullptr,
+                             want_dweight ? result.dweight.mutable_raw() : nullptr,
+                             row_count(x.shape()), x.size(-1), weight_offset});
   return result;
 }
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "tensor/kernels.h"
+#include "tensor/plan.h"
 
 namespace retort {
 

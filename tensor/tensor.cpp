@@ -29,6 +29,42 @@ std::size_t byte_count(const Shape& shape, DType dtype) {
   return static_cast<std::size_t>(shape.count()) * size_of(dtype);
 }
 
+// Strides with which elements in memory as `shape` and `strides` say read as `wanted`, in the same
+// order; false where there are none. Neither shape has a size of 0, and their counts are equal.
+bool view_strides(const Shape& shape, const Shape& strides, const Shape& wanted, Shape& result) {
+  Shape sizes, steps;  // the dimensions that have more than one index
+  for (int dim = 0; dim < shape.rank(); ++dim)
+    if (shape[dim] != 1) {
+      sizes.append(shape[dim]);
+      steps.append(strides[dim]);
+    }
+  result = Shape::filled(wanted.rank(), 1);
+  int from = 0;
+  for (int to = 0; to < wanted.rank();) {
+    if (wanted[to] == 1) {
+      ++to;
+      continue;
+    }
+    // The shortest runs of dimensions with as many elements on either side.
+    int from_end = from + 1, to_end = to + 1;
+    std::int64_t old_count = sizes[from], new_count = wanted[to];
+    while (old_count != new_count) {
+      if (new_count < old_count) new_count *= wanted[to_end++];
+      else old_count *= sizes[from_end++];
+    }
+    for (int dim = from; dim + 1 < from_end; ++dim)
+      if (steps[dim] != sizes[dim + 1] * steps[dim + 1]) return false;
+    std::int64_t step = steps[from_end - 1];
+    for (int dim = to_end - 1; dim >= to; --dim) {
+      result[dim] = step;
+      step *= wanted[dim];
+    }
+    from = from_end;
+    to = to_end;
+  }
+  return true;
+}
+
 }  // namespace
 
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
@@ -97,6 +133,17 @@ T* Tensor::mutable_data() {
 
 const void* Tensor::raw() const {
   check(defined(), "tensor: expected a tensor, found an undefined one");
+  if (storage_->deferred) storage_->deferred->settle();
+  return unsettled_raw();
+}
+
+const void* Tensor::raw_rows(std::span<const std::int32_t> rows) const {
+  if (!defined() || !storage_->deferred || offset_ != 0 || rank() != 2 || !is_contiguous()) return raw();
+  storage_->deferred->settle_rows(rows, shape_[1]);
+  return unsettled_raw();
+}
+
+void* Tensor::unsettled_raw() const {
   return storage_->data + offset_ * static_cast<std::int64_t>(size_of(dtype_));
 }
 
@@ -108,8 +155,8 @@ void* Tensor::mutable_raw() {
 }
 
 double Tensor::item() const {
-  check(defined() && count() == 1, "tensor: expected one element, found ",
-        defined() ? shape_.text() : "nothing");
+  check(defined(), "tensor: expected one element, found nothing");
+  check(count() == 1, "tensor: expected one element, found ", shape_);
   return to_vector<double>()[0];
 }
 
@@ -137,9 +184,15 @@ Tensor Tensor::reshape(const Shape& wanted) const {
   }
   check(shape.count() == count(), "reshape: ", shape_, " has ", count(), " elements and ", wanted,
         " has another number");
-  Tensor result = contiguous();
+  Tensor result = *this;
   result.shape_ = shape;
-  result.strides_ = contiguous_strides(shape);
+  if (is_contiguous()) {
+    result.strides_ = contiguous_strides(shape);
+  } else if (!view_strides(shape_, strides_, shape, result.strides_)) {
+    result = clone();
+    result.shape_ = shape;
+    result.strides_ = contiguous_strides(shape);
+  }
   return result;
 }
 
@@ -164,12 +217,28 @@ Tensor Tensor::transpose(int a, int b) const {
   return result;
 }
 
-Tensor Tensor::slice(int dim, std::int64_t begin, std::int64_t end) const {
+Tensor Tensor::slice(int dim, std::int64_t begin, std::int64_t end, std::int64_t step) const {
   check(begin >= 0 && begin <= end && end <= shape_[dim], "slice: [", begin, ", ", end,
         ") is outside of dimension ", dim, " of ", shape_);
+  check(step >= 1, "slice: expected a step of at least 1, found ", step, "; flip() goes backwards");
   Tensor result = *this;
   result.offset_ += begin * strides_[dim];
-  result.shape_[dim] = end - begin;
+  result.shape_[dim] = begin == end ? 0 : (end - begin - 1) / step + 1;
+  result.strides_[dim] = result.shape_[dim] > 1 ? strides_[dim] * step : strides_[dim];
+  return result;
+}
+
+Tensor Tensor::reversed(std::span<const int> dims) const {
+  Tensor result = *this;
+  bool seen[kMaxRank] = {};
+  for (const int named : dims) {
+    const int dim = shape_.wrap(named);
+    check(!seen[dim], "flip: dimension ", named, " of ", shape_, " is named twice");
+    seen[dim] = true;
+    if (shape_[dim] == 0) continue;
+    result.offset_ += (shape_[dim] - 1) * strides_[dim];
+    result.strides_[dim] = -strides_[dim];
+  }
   return result;
 }
 
@@ -211,6 +280,8 @@ void Tensor::copy_from(const Tensor& other) {
   template std::vector<T> Tensor::to_vector<T>() const;
 RETORT_INSTANTIATE(float)
 RETORT_INSTANTIATE(double)
+RETORT_INSTANTIATE(f16)
+RETORT_INSTANTIATE(bf16)
 RETORT_INSTANTIATE(std::int32_t)
 RETORT_INSTANTIATE(std::int64_t)
 #undef RETORT_INSTANTIATE

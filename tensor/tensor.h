@@ -15,6 +15,18 @@
 
 namespace retort {
 
+/// Writes to a tensor that its owner has put off, and makes up for before anybody reads: an optimiser
+/// leaves rows of an embedding alone until somebody looks at them. To everyone else the tensor already
+/// has its new value.
+class DeferredWrites {
+ public:
+  virtual ~DeferredWrites() = default;
+  /// Makes up for all of them.
+  virtual void settle() = 0;
+  /// For those to these rows, where the reader takes the tensor for a matrix of `columns` columns.
+  virtual void settle_rows(std::span<const std::int32_t> rows, std::int64_t columns) = 0;
+};
+
 /// Memory that tensors share: a block of the caching allocator, or borrowed bytes (a mapped file).
 /// `version` counts in-place writes, so that a saved value that changed is noticed.
 struct Storage {
@@ -23,6 +35,7 @@ struct Storage {
   std::byte* data = nullptr;
   std::size_t bytes = 0;
   std::uint64_t version = 0;
+  DeferredWrites* deferred = nullptr;  ///< whoever sets it takes it away again; usually nobody does
   bool read_only = false;
 
   explicit Storage(std::size_t size);
@@ -73,6 +86,10 @@ class Tensor {
   T* mutable_data();
   const void* raw() const;  ///< an error for an undefined tensor
   void* mutable_raw();      ///< also counts as a write
+  /// raw() for a reader of a contiguous matrix who looks at these rows alone.
+  const void* raw_rows(std::span<const std::int32_t> rows) const;
+  /// raw() for whoever has put writes off (see DeferredWrites): settles nothing, counts nothing.
+  void* unsettled_raw() const;
   /// The only element's value.
   double item() const;
   /// All elements in row-major order, converted.
@@ -80,10 +97,13 @@ class Tensor {
   std::vector<T> to_vector() const;
 
   // Views: they share memory.
-  Tensor reshape(const Shape& shape) const;  ///< one size may be −1; copies if it must
+  Tensor reshape(const Shape& shape) const;  ///< one size may be −1; copies only if it must
   Tensor permute(const Shape& dims) const;
   Tensor transpose(int a = -2, int b = -1) const;
-  Tensor slice(int dim, std::int64_t begin, std::int64_t end) const;
+  /// Every step-th element of [begin, end) along dim, step ≥ 1.
+  Tensor slice(int dim, std::int64_t begin, std::int64_t end, std::int64_t step = 1) const;
+  /// Backwards along these dimensions. Its strides are negative, which only copies understand.
+  Tensor reversed(std::span<const int> dims) const;
   Tensor expand(const Shape& shape) const;  ///< broadcasts without copying (stride 0)
 
   /// This tensor if it is contiguous, else a contiguous copy.

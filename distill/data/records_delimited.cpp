@@ -125,8 +125,9 @@ class QuotedReader final : public DelimitedReader {
         ++at_;
         continue;
       }
-      check(at_row_end(at_) || text_[at_] == delimiter_, at_line(path_, line_at(row_begin, at_)),
-            ": expected a separator or the end of the line after a closing quote");
+      if (!at_row_end(at_) && text_[at_] != delimiter_)
+        fail(at_line(path_, line_at(row_begin, at_)),
+             ": expected a separator or the end of the line after a closing quote");
       return;
     }
   }

@@ -23,7 +23,8 @@ template <class... Parts>
   throw Error(message.str());
 }
 
-/// fail(parts...) unless `condition` holds. The parts are only formatted on failure.
+/// fail(parts...) unless `condition` holds. The parts are formatted on failure only, but evaluated
+/// always: where one has to be computed, say `if (!condition) fail(…)`.
 template <class... Parts>
 void check(bool condition, const Parts&... parts) {
   if (!condition) [[unlikely]]

@@ -1,6 +1,10 @@
-// fill, unary and binary: one formula (tensor/functors.h) applied along the innermost dimension, in
-// vectors where that is contiguous or broadcast, through a small buffer where it is strided.
+// fill, unary, binary and where: one formula (tensor/functors.h) applied along the innermost
+// dimension, in vectors where that is contiguous or broadcast, through a small buffer where it is
+// strided or holds halves. A formula is compiled once per instruction set and number type, whatever
+// the storage.
 #include "tensor/functors.h"
+
+#include <type_traits>
 
 #include "tensor/cpu/export.h"
 #include "tensor/cpu/loops.h"
@@ -9,12 +13,13 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-// Elements that the strided paths gather before they compute.
-constexpr std::int64_t kBuffer = 64;
+// Elements that are gathered in a buffer before they are computed with.
+constexpr std::int64_t kBuffer = 256;
 
-template <class T>
+template <class S>
 void fill(const Launch&, const FillArgs& args) {
-  T* y = static_cast<T*>(args.y);
+  using T = Compute<S>;
+  S* y = static_cast<S*>(args.y);
   const Vec<T> value = broadcast<Vec<T>>(static_cast<T>(args.value));
   for_pieces(1, args.count, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
     sweep<T>(end - begin, [&](std::int64_t i, auto lanes) { store(y + begin + i, value, lanes); });
@@ -66,18 +71,65 @@ RETORT_INLINE void for_pieces_of(const Plan<N>& plan, const Inner<N>& inner, std
   }
 }
 
-template <class T>
-RETORT_INLINE void gather(T* buffer, const T* x, std::int64_t stride, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) buffer[i] = x[i * stride];
+template <class S>
+RETORT_INLINE void gather(Compute<S>* buffer, const S* x, std::int64_t stride, std::int64_t n) {
+  if (stride == 1) {
+    sweep<Compute<S>>(
+        n, [&](std::int64_t i, auto lanes) { store(buffer + i, load(x + i, lanes), lanes); });
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) buffer[i] = read(x + i * stride);
+  }
 }
+template <class S>
+RETORT_INLINE void scatter(S* y, std::int64_t stride, const Compute<S>* buffer, std::int64_t n) {
+  if (stride == 1) {
+    sweep<Compute<S>>(
+        n, [&](std::int64_t i, auto lanes) { store(y + i, load(buffer + i, lanes), lanes); });
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) write(y + i * stride, buffer[i]);
+  }
+}
+
+// The formulas: loops over contiguous numbers, or (of several operands, stride 0) over a vector of
+// equal ones. Formulas of one number may take two more.
 template <class T>
-RETORT_INLINE void scatter(T* y, std::int64_t stride, const T* buffer, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) y[i * stride] = buffer[i];
+using UnaryLoop = void (*)(const T* x, T* y, std::int64_t n, double first, double second);
+template <class T, int N>
+using MapLoop = void (*)(const T* const (&x)[N], const std::int64_t* stride, T* y, std::int64_t n);
+
+template <class T, class Op>
+void apply_unary(const T* x, T* y, std::int64_t n, double first, double second) {
+  Op op{};
+  if constexpr (!std::is_empty_v<Op>) op = {first, second};
+  sweep<T>(n, [&](std::int64_t i, auto lanes) { store(y + i, op(load(x + i, lanes)), lanes); });
+}
+
+template <class T, class Op, int N>
+void apply_map(const T* const (&x)[N], const std::int64_t* stride, T* y, std::int64_t n) {
+  sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    const Vec<T> a = load(x[0] + i * stride[0], lanes), b = load(x[1] + i * stride[1], lanes);
+    if constexpr (N == 2) store(y + i, Op{}(a, b), lanes);
+    else store(y + i, Op{}(a, b, load(x[2] + i * stride[2], lanes)), lanes);
+  });
+}
+
+template <class T>
+UnaryLoop<T> find_loop(UnaryOp op) {
+  UnaryLoop<T> loop = nullptr;
+  functors::visit(op, [&](auto functor) { loop = apply_unary<T, decltype(functor)>; });
+  return loop;
+}
+
+template <class T>
+MapLoop<T, 2> find_loop(BinaryOp op) {
+  MapLoop<T, 2> loop = nullptr;
+  functors::visit(op, [&](auto functor) { loop = apply_map<T, decltype(functor), 2>; });
+  return loop;
 }
 
 // A broadcast operand becomes one vector that every step of the loop reads again.
 template <class T>
-RETORT_INLINE const T* expand(T (&lanes)[Vec<T>::kWidth], const T* x, std::int64_t stride) {
+RETORT_INLINE const T* expand(T* lanes, const T* x, std::int64_t stride) {
   if (stride != 0) return x;
   store(lanes, broadcast<Vec<T>>(*x));
   return lanes;
@@ -93,8 +145,10 @@ RETORT_INLINE bool is_transposed(const Plan<2>& plan) {
          plan.size[last - 1] >= kTile / 4 && plan.size[last] >= kTile / 4;
 }
 
-template <class T>
+template <class S>
 void unary_transposed(const UnaryArgs& args) {
+  using T = Compute<S>;
+  const UnaryLoop<T> loop = find_loop<T>(args.op);
   const int last = args.plan.rank - 1;
   const std::int64_t rows = args.plan.size[last - 1];
   const std::int64_t columns = args.plan.size[last];
@@ -106,97 +160,98 @@ void unary_transposed(const UnaryArgs& args) {
   const std::int64_t matrices = count(args.plan, last - 1);
   parallel_ranges(
       matrices * tiles, kGrain / (kTile * kTile), [&](std::int64_t first, std::int64_t stop, int) {
-        functors::visit(args.op, [&](auto op) {
-          for (std::int64_t tile = first; tile < stop; ++tile) {
-            const std::int64_t row = tile % tiles / across * kTile;
-            const std::int64_t column = tile % tiles % across * kTile;
-            const std::int64_t height = smaller(kTile, rows - row);
-            const std::int64_t width = smaller(kTile, columns - column);
-            const Walk<2> walk(args.plan, last - 1, tile / tiles);
-            const T* x = static_cast<const T*>(args.x) + walk.offset[0] + row + column * x_stride;
-            T* y = static_cast<T*>(args.y) + walk.offset[1] + row * y_row + column * y_stride;
-            T buffer[kTile][kTile];
-            for (std::int64_t j = 0; j < width; ++j)
-              for (std::int64_t i = 0; i < height; ++i) buffer[i][j] = x[i + j * x_stride];
-            for (std::int64_t i = 0; i < height; ++i) {
-              sweep<T>(width, [&](std::int64_t j, auto lanes) {
-                store(buffer[i] + j, op(load(buffer[i] + j, lanes)), lanes);
-              });
-              scatter(y + i * y_row, y_stride, buffer[i], width);
-            }
+        for (std::int64_t tile = first; tile < stop; ++tile) {
+          const std::int64_t row = tile % tiles / across * kTile;
+          const std::int64_t column = tile % tiles % across * kTile;
+          const std::int64_t height = smaller(kTile, rows - row);
+          const std::int64_t width = smaller(kTile, columns - column);
+          const Walk<2> walk(args.plan, last - 1, tile / tiles);
+          const S* x = static_cast<const S*>(args.x) + walk.offset[0] + row + column * x_stride;
+          S* y = static_cast<S*>(args.y) + walk.offset[1] + row * y_row + column * y_stride;
+          T buffer[kTile][kTile];
+          for (std::int64_t j = 0; j < width; ++j)
+            for (std::int64_t i = 0; i < height; ++i) buffer[i][j] = read(x + i + j * x_stride);
+          for (std::int64_t i = 0; i < height; ++i) {
+            loop(buffer[i], buffer[i], width, args.first, args.second);
+            scatter(y + i * y_row, y_stride, buffer[i], width);
           }
-        });
+        }
       });
 }
 
-template <class T>
+template <class S>
 void unary(const Launch&, const UnaryArgs& args) {
-  if (is_transposed(args.plan)) return unary_transposed<T>(args);
-  const T* x = static_cast<const T*>(args.x);
-  T* y = static_cast<T*>(args.y);
+  using T = Compute<S>;
+  if (is_transposed(args.plan)) return unary_transposed<S>(args);
+  const UnaryLoop<T> loop = find_loop<T>(args.op);
+  const S* x = static_cast<const S*>(args.x);
+  S* y = static_cast<S*>(args.y);
   const Inner<2> inner(args.plan);
   const std::int64_t* stride = inner.stride;
   for_piece_ranges(inner, [&](std::int64_t first, std::int64_t last) {
-    functors::visit(args.op, [&](auto op) {
-      for_pieces_of(args.plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
-        const T* from = x + at[0];
-        T* to = y + at[1];
-        if (stride[0] == 1 && stride[1] == 1) {
-          sweep<T>(n, [&](std::int64_t i, auto lanes) {
-            store(to + i, op(load(from + i, lanes)), lanes);
-          });
-          return;
-        }
-        T buffer[kBuffer];
-        for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
-          const std::int64_t size = smaller(kBuffer, n - begin);
-          gather(buffer, from + begin * stride[0], stride[0], size);
-          sweep<T>(size, [&](std::int64_t i, auto lanes) {
-            store(buffer + i, op(load(buffer + i, lanes)), lanes);
-          });
-          scatter(to + begin * stride[1], stride[1], buffer, size);
-        }
-      });
+    for_pieces_of(args.plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
+      const S* from = x + at[0];
+      S* to = y + at[1];
+      if constexpr (std::is_same_v<S, T>)
+        if (stride[0] == 1 && stride[1] == 1) return loop(from, to, n, args.first, args.second);
+      T buffer[kBuffer];
+      for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
+        const std::int64_t size = smaller(kBuffer, n - begin);
+        gather(buffer, from + begin * stride[0], stride[0], size);
+        loop(buffer, buffer, size, args.first, args.second);
+        scatter(to + begin * stride[1], stride[1], buffer, size);
+      }
     });
   });
 }
 
-template <class T>
-void binary(const Launch&, const BinaryArgs& args) {
-  const T* a = static_cast<const T*>(args.a);
-  const T* b = static_cast<const T*>(args.b);
-  T* y = static_cast<T*>(args.y);
-  const Inner<3> inner(args.plan);
+// y = loop(inputs…) along a plan of {inputs…, y}; an input that is null is `number` everywhere.
+template <int N, class S>
+RETORT_INLINE void map(MapLoop<Compute<S>, N> loop, const S* const (&inputs)[N], double number,
+                       S* y, const Plan<N + 1>& plan) {
+  using T = Compute<S>;
+  const Inner<N + 1> inner(plan);
   const std::int64_t* stride = inner.stride;
-  const bool fast =
-      (stride[0] == 0 || stride[0] == 1) && (stride[1] == 0 || stride[1] == 1) && stride[2] == 1;
+  bool fast = std::is_same_v<S, T> && stride[N] == 1;
+  for (int k = 0; k < N; ++k) fast = fast && (stride[k] == 0 || stride[k] == 1);
+  constexpr std::int64_t kContiguous[] = {1, 1, 1};
   for_piece_ranges(inner, [&](std::int64_t first, std::int64_t last) {
-    functors::visit(args.op, [&](auto op) {
-      for_pieces_of(args.plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
-        T* to = y + at[2];
+    T buffer[N][kBuffer];
+    for (int k = 0; k < N; ++k)
+      if (!inputs[k])
+        for (T& lane : buffer[k]) lane = static_cast<T>(number);
+    for_pieces_of(plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
+      S* to = y + at[N];
+      const T* from[N];
+      if constexpr (std::is_same_v<S, T>)
         if (fast) {
-          T a_lanes[Vec<T>::kWidth], b_lanes[Vec<T>::kWidth];
-          const T* left = expand<T>(a_lanes, a + at[0], stride[0]);
-          const T* right = expand<T>(b_lanes, b + at[1], stride[1]);
-          sweep<T>(n, [&](std::int64_t i, auto lanes) {
-            store(to + i, op(load(left + i * stride[0], lanes), load(right + i * stride[1], lanes)),
-                  lanes);
-          });
-          return;
+          for (int k = 0; k < N; ++k)
+            from[k] = inputs[k] ? expand(buffer[k], inputs[k] + at[k], stride[k]) : buffer[k];
+          return loop(from, stride, to, n);
         }
-        T left[kBuffer], right[kBuffer];
-        for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
-          const std::int64_t size = smaller(kBuffer, n - begin);
-          gather(left, a + at[0] + begin * stride[0], stride[0], size);
-          gather(right, b + at[1] + begin * stride[1], stride[1], size);
-          sweep<T>(size, [&](std::int64_t i, auto lanes) {
-            store(left + i, op(load(left + i, lanes), load(right + i, lanes)), lanes);
-          });
-          scatter(to + begin * stride[2], stride[2], left, size);
-        }
-      });
+      for (int k = 0; k < N; ++k) from[k] = buffer[k];
+      for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
+        const std::int64_t size = smaller(kBuffer, n - begin);
+        for (int k = 0; k < N; ++k)
+          if (inputs[k]) gather(buffer[k], inputs[k] + at[k] + begin * stride[k], stride[k], size);
+        loop(from, kContiguous, buffer[0], size);
+        scatter(to + begin * stride[N], stride[N], buffer[0], size);
+      }
     });
   });
+}
+
+template <class S>
+void binary(const Launch&, const BinaryArgs& args) {
+  const S* const inputs[] = {static_cast<const S*>(args.a), static_cast<const S*>(args.b)};
+  map<2>(find_loop<Compute<S>>(args.op), inputs, args.number, static_cast<S*>(args.y), args.plan);
+}
+
+template <class S>
+void where(const Launch&, const WhereArgs& args) {
+  const S* const inputs[] = {static_cast<const S*>(args.condition), static_cast<const S*>(args.a),
+                             static_cast<const S*>(args.b)};
+  map<3>(apply_map<Compute<S>, functors::Where, 3>, inputs, 0, static_cast<S*>(args.y), args.plan);
 }
 
 }  // namespace
@@ -204,5 +259,6 @@ void binary(const Launch&, const BinaryArgs& args) {
 RETORT_EXPORT(fill, FillArgs)
 RETORT_EXPORT(unary, UnaryArgs)
 RETORT_EXPORT(binary, BinaryArgs)
+RETORT_EXPORT(where, WhereArgs)
 
 }  // namespace retort::isa::RETORT_ISA

@@ -9,6 +9,7 @@
 
 #include "tensor/base/parallel.h"
 #include "tensor/cpu/simd.h"
+#include "tensor/cpu/simd_halves.h"
 #include "tensor/kernels.h"
 
 namespace retort::isa::RETORT_ISA {
@@ -29,20 +30,20 @@ struct FirstLanes {
   std::int64_t count;
 };
 
-template <class T>
-RETORT_INLINE Vec<T> load(const T* p, AllLanes) {
+template <class S>
+RETORT_INLINE Vec<Compute<S>> load(const S* p, AllLanes) {
   return load(p);
 }
-template <class T>
-RETORT_INLINE Vec<T> load(const T* p, FirstLanes lanes) {
+template <class S>
+RETORT_INLINE Vec<Compute<S>> load(const S* p, FirstLanes lanes) {
   return load(p, lanes.count);
 }
-template <class T>
-RETORT_INLINE void store(T* p, Vec<T> x, AllLanes) {
+template <class S>
+RETORT_INLINE void store(S* p, Vec<Compute<S>> x, AllLanes) {
   store(p, x);
 }
-template <class T>
-RETORT_INLINE void store(T* p, Vec<T> x, FirstLanes lanes) {
+template <class S>
+RETORT_INLINE void store(S* p, Vec<Compute<S>> x, FirstLanes lanes) {
   store(p, x, lanes.count);
 }
 /// x in the named lanes, `other` in the rest.
@@ -93,8 +94,9 @@ RETORT_INLINE double sum(std::int64_t n, F&& f) {
 }
 
 /// The largest of x[0, n), −∞ for none, NaN if one is.
-template <class T>
-RETORT_INLINE T largest(const T* x, std::int64_t n) {
+template <class S>
+RETORT_INLINE Compute<S> largest(const S* x, std::int64_t n) {
+  using T = Compute<S>;
   const Vec<T> lowest = broadcast<Vec<T>>(-static_cast<T>(__builtin_inf()));
   Vec<T> best = lowest;
   sweep<T>(n, [&](std::int64_t i, auto lanes) {

@@ -1,172 +1,255 @@
-// Cross entropy with labels and the Kullback-Leibler divergence from a teacher, both from logits in
-// log space. Rows give f64 results that are added in order; ignored rows are not even read.
+// Cross entropy with labels, and divergences from a teacher, both from logits in log space.
 #include "tensor/cpu/export.h"
-#include "tensor/cpu/loops.h"
+#include "tensor/cpu/loss_rows.h"
+#include "tensor/cpu/rows.h"
 #include "tensor/cpu/simd_math.h"
 
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-constexpr std::int32_t kIgnored = -100;
+// ---- Sums of exponentials, in one pass through memory ----
 
-RETORT_INLINE bool ignored(const std::int32_t* labels, std::int64_t row) {
-  return labels && labels[row] == kIgnored;
-}
+// Columns that are visited twice, for their maximum and for their exponentials, while they are in
+// the first-level cache.
+constexpr std::int64_t kBlock = 1024;
 
-RETORT_INLINE bool any_row(const std::int32_t* labels, std::int64_t rows) {
-  if (!labels) return rows > 0;
-  for (std::int64_t row = 0; row < rows; ++row)
-    if (labels[row] != kIgnored) return true;
-  return false;
-}
+// Σ exp((x − highest) · inverse) of what has been seen of a row; the maximum is taken away before
+// dividing by the temperature, so that no finite logit overflows.
+struct Exponentials {
+  double highest = -__builtin_inf();
+  double total = 0;
 
-// Rows of about kGrain exponentials each.
-RETORT_INLINE std::int64_t loss_grain(std::int64_t columns) {
-  return larger(1, kGrain / 8 / larger(1, columns));
-}
-
-template <class T>
-RETORT_INLINE void clear_row(T* y, std::int64_t n) {
-  const Vec<T> zero = broadcast<Vec<T>>(T(0));
-  sweep<T>(n, [&](std::int64_t i, auto lanes) { store(y + i, zero, lanes); });
-}
-
-template <class T>
-void cross_entropy(const Launch&, const CrossEntropyArgs& args) {
-  const std::int64_t n = args.columns;
-  T* lse = static_cast<T*>(args.lse);
-  T* loss = static_cast<T*>(args.loss);
-  const double total =
-      sum_chunks(args.rows, loss_grain(n), [&](std::int64_t begin, std::int64_t end) {
-        double part = 0;
-        for (std::int64_t row = begin; row < end; ++row) {
-          if (ignored(args.labels, row)) {
-            lse[row] = 0;
-            continue;
-          }
-          const T* x = static_cast<const T*>(args.logits) + row * n;
-          const T highest = largest(x, n);
-          const Vec<T> shift = broadcast<Vec<T>>(highest);
-          const double exps = sum<T>(
-              n, [&](std::int64_t i, auto lanes) { return exp(load(x + i, lanes) - shift); });
-          const double log_sum = static_cast<double>(highest) + std::log(exps);
-          lse[row] = static_cast<T>(log_sum);
-          part += log_sum - static_cast<double>(x[args.labels[row]]);
-        }
-        return part;
-      });
-  *loss = any_row(args.labels, args.rows) ? static_cast<T>(*args.factor * total) : T(0);
-}
-
-template <class T>
-void cross_entropy_backward(const Launch&, const CrossEntropyBackwardArgs& args) {
-  const std::int64_t n = args.columns;
-  const T* lse = static_cast<const T*>(args.lse);
-  const T scale =
-      static_cast<T>(static_cast<double>(*static_cast<const T*>(args.dloss)) * *args.factor);
-  const Vec<T> factor = broadcast<Vec<T>>(scale);
-  parallel_ranges(args.rows, loss_grain(n), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      T* dx = static_cast<T*>(args.dlogits) + row * n;
-      if (ignored(args.labels, row)) {
-        clear_row(dx, n);
-        continue;
-      }
-      const T* x = static_cast<const T*>(args.logits) + row * n;
-      const Vec<T> shift = broadcast<Vec<T>>(lse[row]);
-      sweep<T>(n, [&](std::int64_t i, auto lanes) {
-        store(dx + i, factor * exp(load(x + i, lanes) - shift), lanes);
-      });
-      dx[args.labels[row]] -= scale;
-    }
-  });
-}
-
-// A row's softmax at a temperature: proportional to exp((x − highest) · inverse). The maximum is
-// taken away before dividing, so that no finite logit overflows.
-template <class T>
-struct Tempered {
-  Vec<T> highest, inverse;
-
-  RETORT_INLINE Tempered(const T* x, std::int64_t n, double temperature)
-      : highest(broadcast<Vec<T>>(largest(x, n))),
-        inverse(broadcast<Vec<T>>(static_cast<T>(1 / temperature))) {}
-  RETORT_INLINE Vec<T> shifted(Vec<T> x) const { return (x - highest) * inverse; }
+  // What to subtract: 0 as long as everything is −∞.
+  RETORT_INLINE double shift() const { return highest == -__builtin_inf() ? 0 : highest; }
+  // Raises the maximum; returns by how much the exponents fall.
+  RETORT_INLINE double raise(double seen, double inverse) {
+    const double before = shift();
+    if (!(seen > highest)) return 0;
+    highest = seen;
+    const double fall = (highest - before) * inverse;
+    total = total == 0 ? 0 : total * std::exp(-fall);
+    return fall;
+  }
 };
 
-// Σ p (log p − log q) = Σ p (a − b) + log Σ e^b − log Σ e^a, with a and b the shifted logits of
-// teacher and student.
-template <class T>
-RETORT_INLINE double divergence(const T* student, const T* teacher, std::int64_t n,
-                                double temperature) {
-  using V = Vec<T>;
-  const Tempered<T> p(teacher, n, temperature);
-  const Tempered<T> q(student, n, temperature);
-  const V zero = broadcast<V>(T(0));
-  double totals[3];
-  sums<T, 3>(n, totals, [&](std::int64_t i, auto lanes, V* terms) {
-    const V a = p.shifted(load(teacher + i, lanes));
-    const V b = q.shifted(load(student + i, lanes));
-    const V e = exp(a);
-    terms[0] = e;
-    terms[1] = exp(b);
-    terms[2] = select(equal(e, zero), zero, e * (a - b));
-  });
-  return totals[2] / totals[0] + std::log(totals[1]) - std::log(totals[0]);
-}
-
-template <class T>
-void kl_divergence(const Launch&, const KlDivergenceArgs& args) {
-  const std::int64_t n = args.columns;
-  const double total =
-      sum_chunks(args.rows, loss_grain(n), [&](std::int64_t begin, std::int64_t end) {
-        double part = 0;
-        for (std::int64_t row = begin; row < end; ++row)
-          if (!ignored(args.labels, row))
-            part += divergence(static_cast<const T*>(args.student) + row * n,
-                               static_cast<const T*>(args.teacher) + row * n, n, args.temperature);
-        return part;
-      });
-  *static_cast<T*>(args.loss) =
-      any_row(args.labels, args.rows) ? static_cast<T>(*args.factor * total) : T(0);
-}
-
-template <class T>
-RETORT_INLINE void divergence_gradient(const T* student, const T* teacher, T* dstudent,
-                                       std::int64_t n, double temperature, Vec<T> factor) {
-  using V = Vec<T>;
-  const Tempered<T> p(teacher, n, temperature);
-  const Tempered<T> q(student, n, temperature);
-  double totals[2];
-  sums<T, 2>(n, totals, [&](std::int64_t i, auto lanes, V* terms) {
-    terms[0] = exp(p.shifted(load(teacher + i, lanes)));
-    terms[1] = exp(q.shifted(load(student + i, lanes)));
-  });
-  const V p_scale = broadcast<V>(static_cast<T>(1 / totals[0]));
-  const V q_scale = broadcast<V>(static_cast<T>(1 / totals[1]));
+// The largest of f(i, lanes) over [0, n), passing over NaN: exp brings it back.
+template <class T, class F>
+RETORT_INLINE double highest_of(std::int64_t n, F&& f) {
+  const Vec<T> lowest = broadcast<Vec<T>>(-static_cast<T>(__builtin_inf()));
+  Vec<T> best = lowest;
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
-    const V pi = exp(p.shifted(load(teacher + i, lanes))) * p_scale;
-    const V qi = exp(q.shifted(load(student + i, lanes))) * q_scale;
-    store(dstudent + i, factor * (qi - pi), lanes);
+    const Vec<T> candidate = only(f(i, lanes), lowest, lanes);
+    best = select(less(best, candidate), candidate, best);
+  });
+  return static_cast<double>(
+      fold(best, [](Vec<T> a, Vec<T> b) { return select(less(a, b), b, a); }));
+}
+
+template <class S>
+void cross_entropy(const Launch&, const CrossEntropyArgs& args) {
+  using T = Compute<S>;
+  const std::int64_t n = args.columns;
+  T* lse = static_cast<T*>(args.lse);
+  for (std::int64_t row = 0; row < args.rows; ++row)
+    if (ignored(args.labels, row)) lse[row] = 0;
+  sum_rows<T>(args, [&](std::int64_t row) {
+    const S* x = static_cast<const S*>(args.logits) + row * n;
+    Exponentials e;
+    for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+      const S* from = x + begin;
+      const std::int64_t size = smaller(kBlock, n - begin);
+      e.raise(
+          highest_of<T>(size, [&](std::int64_t i, auto lanes) { return load(from + i, lanes); }),
+          1);
+      const Vec<T> shift = broadcast<Vec<T>>(static_cast<T>(e.shift()));
+      e.total += sum<T>(size, [&](std::int64_t i, auto lanes) {
+        __builtin_prefetch(from + kBlock + i);
+        return exp(load(from + i, lanes) - shift);
+      });
+    }
+    const double log_sum = e.shift() + std::log(e.total);
+    lse[row] = static_cast<T>(log_sum);
+    return log_sum - static_cast<double>(read(x + args.labels[row]));
   });
 }
 
-template <class T>
-void kl_divergence_backward(const Launch&, const KlDivergenceBackwardArgs& args) {
-  const std::int64_t n = args.columns;
-  const double dloss = static_cast<double>(*static_cast<const T*>(args.dloss));
-  const Vec<T> factor = broadcast<Vec<T>>(static_cast<T>(dloss * *args.factor / args.temperature));
-  parallel_ranges(args.rows, loss_grain(n), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      T* dx = static_cast<T*>(args.dstudent) + row * n;
-      if (ignored(args.labels, row)) {
-        clear_row(dx, n);
-        continue;
-      }
-      divergence_gradient(static_cast<const T*>(args.student) + row * n,
-                          static_cast<const T*>(args.teacher) + row * n, dx, n, args.temperature,
-                          factor);
+template <class S>
+void cross_entropy_backward(const Launch&, const CrossEntropyBackwardArgs& args) {
+  using T = Compute<S>;
+  const Vec<T> factor = gradient_factor<T>(args.dloss, args.factor);
+  const Writer<S> write_row(static_cast<const S*>(args.dlogits), args.rows, args.columns);
+  differentiate_rows<S>(args, args.dlogits, [&](std::int64_t row, S* dx) {
+    const S* x = static_cast<const S*>(args.logits) + row * args.columns;
+    const Vec<T> shift = broadcast<Vec<T>>(static_cast<const T*>(args.lse)[row]);
+    const auto term = [&](std::int64_t i, auto lanes) {
+      return factor * exp(load(x + i, lanes) - shift);
+    };
+    sweep<T>(args.columns,
+             [&](std::int64_t i, auto lanes) { write_row(dx + i, term(i, lanes), lanes); });
+    const FirstLanes one{1};  // the label's, rounded once
+    write_row.finish();
+    store(dx + args.labels[row], term(args.labels[row], one) - factor, one);
+  });
+}
+
+// ---- Divergences ----
+
+// One row of teacher and student, of whose logits t and s log p = (t − p_shift)·inverse − p_log and
+// log q = (s − q_shift)·inverse − q_log. `statistics` holds the four numbers for the derivative.
+template <class S>
+struct Divergence {
+  using T = Compute<S>;
+  using V = Vec<T>;
+
+  const S* student;
+  const S* teacher;
+  std::int64_t n;
+  double beta, inverse;
+  const T* statistics;
+
+  RETORT_INLINE Divergence(const KlDivergenceArgs& args, const void* saved, std::int64_t row)
+      : student(static_cast<const S*>(args.student) + row * args.columns),
+        teacher(static_cast<const S*>(args.teacher) + row * args.columns),
+        n(args.columns),
+        beta(args.beta),
+        inverse(1 / args.temperature),
+        statistics(static_cast<const T*>(saved) + 4 * row) {}
+
+  template <class Lanes>
+  RETORT_INLINE V teacher_logit(std::int64_t i, Lanes lanes) const {
+    return load(teacher + i, lanes);
+  }
+  // KL(q‖p) leaves out what the teacher excludes.
+  template <class Lanes>
+  RETORT_INLINE V student_logit(std::int64_t i, Lanes lanes) const {
+    const V x = load(student + i, lanes);
+    if (beta < 1) return x;
+    const V lowest = broadcast<V>(-static_cast<T>(__builtin_inf()));
+    return select(equal(load(teacher + i, lanes), lowest), lowest, x);
+  }
+
+  // Fills in the statistics; returns KL(p‖q) = Σ p (log p − log q) = Σ e^a (a − b) / Σ e^a
+  // + log Σ e^b − log Σ e^a with a and b the shifted logits of teacher and student.
+  RETORT_INLINE double measure(T* measured) const {
+    const V zero = broadcast<V>(T(0)), scale = broadcast<V>(static_cast<T>(inverse));
+    Exponentials p, q;
+    double weighted = 0;  // Σ e^a (a − b)
+    for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+      const std::int64_t size = smaller(kBlock, n - begin);
+      const double p_seen = highest_of<T>(
+          size, [&](std::int64_t i, auto lanes) { return teacher_logit(begin + i, lanes); });
+      const double q_seen = highest_of<T>(
+          size, [&](std::int64_t i, auto lanes) { return student_logit(begin + i, lanes); });
+      const double total_before = p.total;
+      const double p_fall = p.raise(p_seen, inverse), q_fall = q.raise(q_seen, inverse);
+      if (total_before != 0)  // e^a and a − b have both changed
+        weighted = weighted * (p.total / total_before) - (p_fall - q_fall) * p.total;
+      const V p_shift = broadcast<V>(static_cast<T>(p.shift()));
+      const V q_shift = broadcast<V>(static_cast<T>(q.shift()));
+      double totals[3];
+      sums<T, 3>(size, totals, [&](std::int64_t i, auto lanes, V* terms) {
+        __builtin_prefetch(teacher + begin + kBlock + i);
+        __builtin_prefetch(student + begin + kBlock + i);
+        const V a = (teacher_logit(begin + i, lanes) - p_shift) * scale;
+        const V b = (student_logit(begin + i, lanes) - q_shift) * scale;
+        const V e = exp(a);
+        terms[0] = e;
+        terms[1] = exp(b);
+        terms[2] = select(equal(e, zero), zero, e * (a - b));
+      });
+      p.total += totals[0];
+      q.total += totals[1];
+      weighted += totals[2];
     }
+    const double p_log = std::log(p.total), q_log = std::log(q.total);
+    const double all[4] = {p.shift(), p_log, q.shift(), q_log};
+    for (int k = 0; k < 4; ++k) measured[k] = static_cast<T>(all[k]);
+    return weighted / p.total + q_log - p_log;
+  }
+
+  template <class Lanes>
+  RETORT_INLINE V log_p(std::int64_t i, Lanes lanes) const {
+    return (teacher_logit(i, lanes) - broadcast<V>(statistics[0])) *
+               broadcast<V>(static_cast<T>(inverse)) -
+           broadcast<V>(statistics[1]);
+  }
+  template <class Lanes>
+  RETORT_INLINE V log_q(std::int64_t i, Lanes lanes) const {
+    return (student_logit(i, lanes) - broadcast<V>(statistics[2])) *
+               broadcast<V>(static_cast<T>(inverse)) -
+           broadcast<V>(statistics[3]);
+  }
+
+  // For beta > 0: the term of one class, and g (see KlDivergenceBackwardArgs); qi is its q.
+  // Differences of logarithms beyond ±80 belong to probabilities that are nothing beside the
+  // other's: their products are 0 anyway, and exp must not overflow.
+  template <class Lanes>
+  RETORT_INLINE V term(std::int64_t i, Lanes lanes, V& qi, V& g) const {
+    const V zero = broadcast<V>(T(0)), limit = broadcast<V>(T(80));
+    const V p = log_p(i, lanes), q = log_q(i, lanes);
+    V d = q - p;
+    qi = exp(q);
+    const auto no_q = equal(qi, zero);
+    if (beta >= 1) {
+      g = select(no_q, zero, d);
+      return qi * g;
+    }
+    d = select(less(d, -limit), -limit, select(less(limit, d), limit, d));
+    const V pi = exp(p);
+    const V b = broadcast<V>(static_cast<T>(beta)), c = broadcast<V>(static_cast<T>(1 - beta));
+    const V p_to_m = select(equal(pi, zero), zero, -log(fma(c, exp(d), b)));  // log(p / m)
+    const V q_to_m = select(no_q, zero, -log(fma(b, exp(-d), c)));
+    g = c * q_to_m;
+    return b * pi * p_to_m + qi * g;
+  }
+
+  RETORT_INLINE double loss(T* measured) const {
+    const double forward = measure(measured);
+    if (beta <= 0) return forward;
+    return sum<T>(n, [&](std::int64_t i, auto lanes) {
+      V q, g;
+      return term(i, lanes, q, g);
+    });
+  }
+
+  RETORT_INLINE void gradient(S* dstudent, V factor, const Writer<S>& write_row) const {
+    const V zero = broadcast<V>(T(0));
+    if (beta <= 0) {
+      sweep<T>(n, [&](std::int64_t i, auto lanes) {
+        write_row(dstudent + i, factor * (exp(log_q(i, lanes)) - exp(log_p(i, lanes))), lanes);
+      });
+      return;
+    }
+    const V mean = broadcast<V>(static_cast<T>(sum<T>(n, [&](std::int64_t i, auto lanes) {
+      V q, g;
+      term(i, lanes, q, g);
+      return q * g;
+    })));
+    sweep<T>(n, [&](std::int64_t i, auto lanes) {
+      V q, g;
+      term(i, lanes, q, g);
+      write_row(dstudent + i, select(equal(q, zero), zero, factor * (q * (g - mean))), lanes);
+    });
+  }
+};
+
+template <class S>
+void kl_divergence(const Launch&, const KlDivergenceArgs& args) {
+  using T = Compute<S>;
+  sum_rows<T>(args, [&](std::int64_t row) {
+    return Divergence<S>(args, args.statistics, row)
+        .loss(static_cast<T*>(args.statistics) + 4 * row);
+  });
+}
+
+template <class S>
+void kl_divergence_backward(const Launch&, const KlDivergenceBackwardArgs& args) {
+  const KlDivergenceArgs& f = args.forward;
+  const auto factor = gradient_factor<Compute<S>>(args.dloss, f.factor, 1 / f.temperature);
+  const Writer<S> write_row(static_cast<const S*>(args.dstudent), f.rows, f.columns);
+  differentiate_rows<S>(f, args.dstudent, [&](std::int64_t row, S* dx) {
+    Divergence<S>(f, args.statistics, row).gradient(dx, factor, write_row);
+    write_row.finish();
   });
 }
 

@@ -213,7 +213,7 @@ std::int64_t matmul_workspace(const MatmulArgs& g, int threads) {
 
 }  // namespace
 
-RETORT_EXPORT(matmul, MatmulArgs)
-RETORT_EXPORT_WORKSPACE(matmul, MatmulArgs)
+RETORT_EXPORT_F32_F64(matmul, MatmulArgs)
+RETORT_EXPORT_WORKSPACE_F32_F64(matmul, MatmulArgs)
 
 }  // namespace retort::isa::RETORT_ISA

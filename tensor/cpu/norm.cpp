@@ -1,128 +1,112 @@
 // Layer normalisation (Ba, Kiros & Hinton 2016) and its derivative. Mean and variance take two
 // passes over a row, so that a large mean costs no digits.
 #include "tensor/cpu/export.h"
-#include "tensor/cpu/loops.h"
+#include "tensor/cpu/row_sums.h"
+#include "tensor/cpu/rows.h"
 
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-template <class T>
+template <class S>
 void layer_norm(const Launch&, const LayerNormArgs& args) {
+  using T = Compute<S>;
   using V = Vec<T>;
   const std::int64_t n = args.columns;
   const T* weight = static_cast<const T*>(args.weight);
   const T* bias = static_cast<const T*>(args.bias);
+  const Writer<S> write_row(static_cast<const S*>(args.y), args.rows, n);
   for_rows(args.rows, 2 * n, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const T* x = static_cast<const T*>(args.x) + row * n;
-      T* y = static_cast<T*>(args.y) + row * n;
+      const S* x = static_cast<const S*>(args.x) + row * n;
+      S* y = static_cast<S*>(args.y) + row * n;
       const double count = static_cast<double>(n);
-      const double total =
-          sum<T>(n, [&](std::int64_t i, auto lanes) { return load(x + i, lanes); });
+      const double total = sum<T>(n, [&](std::int64_t i, auto lanes) {
+        fetch_next<3>(x, n, 0, i);
+        return load(x + i, lanes);
+      });
       const T mean = static_cast<T>(total / count);
       const V center = broadcast<V>(mean);
       const double squares = sum<T>(n, [&](std::int64_t i, auto lanes) {
+        fetch_next<3>(x, n, 1, i);
         const V d = load(x + i, lanes) - center;
         return d * d;
       });
       const T rstd = static_cast<T>(1 / std::sqrt(squares / count + args.epsilon));
       const V factor = broadcast<V>(rstd);
       sweep<T>(n, [&](std::int64_t i, auto lanes) {
+        fetch_next<3>(x, n, 2, i);
         const V normal = (load(x + i, lanes) - center) * factor;
-        store(y + i, fma(normal, load(weight + i, lanes), load(bias + i, lanes)), lanes);
+        write_row(y + i, fma(normal, load(weight + i, lanes), load(bias + i, lanes)), lanes);
       });
       static_cast<T*>(args.mean)[row] = mean;
       static_cast<T*>(args.rstd)[row] = rstd;
     }
+    write_row.finish();
   });
 }
 
-// dweight and dbias: each chunk of rows adds into its own pair of rows in the workspace, and these
-// are added in order.
-std::int64_t rows_per_chunk(std::int64_t rows) {
-  return larger(64, (rows + kMaxChunks - 1) / kMaxChunks);
-}
-
-template <class T>
+template <class S>
 std::int64_t layer_norm_backward_workspace(const LayerNormBackwardArgs& args, int) {
   if (!args.dweight && !args.dbias) return 0;
-  const std::int64_t size = rows_per_chunk(args.rows);
-  return (args.rows + size - 1) / size * 2 * args.columns * static_cast<std::int64_t>(sizeof(T));
+  return row_sums_workspace<Compute<S>, 2>(args.rows, args.columns);
 }
 
-// dx = rstd · (g − mean(g) − x̂ · mean(g·x̂)) with g = dy · weight.
-template <class T>
-RETORT_INLINE void input_gradient(const T* dy, const T* x, const T* weight, T mean, T rstd, T* dx,
-                                  std::int64_t n) {
+// One row: dx = rstd · (g − mean(g) − x̂ · mean(g·x̂)) with g = dy · weight; and with `into` [2, n],
+// dweight: into[0] += dy · x̂, dbias: into[1] += dy.
+template <class S, class T>
+RETORT_INLINE void differentiate_row(const S* dy, const S* x, const T* weight, T mean, T rstd,
+                                     S* dx, T* into, std::int64_t n, const Writer<S>& write_row) {
   using V = Vec<T>;
   const V center = broadcast<V>(mean);
   const V factor = broadcast<V>(rstd);
   double totals[2];
   sums<T, 2>(n, totals, [&](std::int64_t i, auto lanes, V* terms) {
-    terms[0] = load(dy + i, lanes) * load(weight + i, lanes);
-    terms[1] = terms[0] * ((load(x + i, lanes) - center) * factor);
+    fetch_next<2>(dy, n, 0, i);
+    fetch_next<2>(x, n, 0, i);
+    const V d = load(dy + i, lanes);
+    const V normal = (load(x + i, lanes) - center) * factor;
+    terms[0] = d * load(weight + i, lanes);
+    terms[1] = terms[0] * normal;
+    if (into) {
+      store(into + i, fma(d, normal, load(into + i, lanes)), lanes);
+      store(into + n + i, load(into + n + i, lanes) + d, lanes);
+    }
   });
+  if (!dx) return;
   const V mean_g = broadcast<V>(static_cast<T>(totals[0] / static_cast<double>(n)));
   const V mean_gx = broadcast<V>(static_cast<T>(totals[1] / static_cast<double>(n)));
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    fetch_next<2>(dy, n, 1, i);
+    fetch_next<2>(x, n, 1, i);
     const V normal = (load(x + i, lanes) - center) * factor;
     const V g = load(dy + i, lanes) * load(weight + i, lanes);
-    store(dx + i, factor * (g - mean_g - normal * mean_gx), lanes);
+    write_row(dx + i, factor * (g - mean_g - normal * mean_gx), lanes);
   });
 }
 
-// dweight += dy · x̂, dbias += dy.
-template <class T>
-RETORT_INLINE void parameter_gradients(const T* dy, const T* x, T mean, T rstd, T* dweight,
-                                       T* dbias, std::int64_t n) {
-  using V = Vec<T>;
-  const V center = broadcast<V>(mean);
-  const V factor = broadcast<V>(rstd);
-  sweep<T>(n, [&](std::int64_t i, auto lanes) {
-    const V d = load(dy + i, lanes);
-    const V normal = (load(x + i, lanes) - center) * factor;
-    store(dweight + i, fma(d, normal, load(dweight + i, lanes)), lanes);
-    store(dbias + i, load(dbias + i, lanes) + d, lanes);
-  });
-}
-
-template <class T>
+template <class S>
 void layer_norm_backward(const Launch& launch, const LayerNormBackwardArgs& args) {
+  using T = Compute<S>;
   const std::int64_t n = args.columns;
   const bool parameters = args.dweight || args.dbias;
   const T* weight = static_cast<const T*>(args.weight);
   const T* mean = static_cast<const T*>(args.mean);
   const T* rstd = static_cast<const T*>(args.rstd);
-  T* partial = static_cast<T*>(launch.workspace);  // [chunks, 2, columns]
-  const Vec<T> zero = broadcast<Vec<T>>(T(0));
-  const std::int64_t size = rows_per_chunk(args.rows);
-  parallel_ranges(args.rows, size, [&](std::int64_t begin, std::int64_t end, int) {
-    T* dweight = parameters ? partial + begin / size * 2 * n : nullptr;
-    if (parameters)
-      sweep<T>(2 * n, [&](std::int64_t i, auto lanes) { store(dweight + i, zero, lanes); });
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T* dy = static_cast<const T*>(args.dy) + row * n;
-      const T* x = static_cast<const T*>(args.x) + row * n;
-      if (parameters) parameter_gradients(dy, x, mean[row], rstd[row], dweight, dweight + n, n);
-      if (args.dx)
-        input_gradient(dy, x, weight, mean[row], rstd[row], static_cast<T*>(args.dx) + row * n, n);
-    }
-  });
-  if (!parameters) return;
-  const std::int64_t chunks = (args.rows + size - 1) / size;
-  for (int which = 0; which < 2; ++which) {
-    T* to = static_cast<T*>(which == 0 ? args.dweight : args.dbias);
-    if (!to) continue;
-    parallel_ranges(
-        n, larger(256, kGrain / larger(1, chunks)), [&](std::int64_t begin, std::int64_t end, int) {
-          sweep<T>(end - begin, [&](std::int64_t i, auto lanes) {
-            Vec<T> total = zero;
-            for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-              total = total + load(partial + (2 * chunk + which) * n + begin + i, lanes);
-            store(to + begin + i, total, lanes);
-          });
-        });
-  }
+  T* partial = parameters ? static_cast<T*>(launch.workspace) : nullptr;
+  S* dx = static_cast<S*>(args.dx);
+  const Writer<S> write_row(dx, args.rows, n);
+  for_row_chunks<T, 2>(
+      args.rows, n, partial,
+      [&](std::int64_t row, T* totals) {
+        const S* dy = static_cast<const S*>(args.dy) + row * n;
+        const S* x = static_cast<const S*>(args.x) + row * n;
+        differentiate_row(dy, x, weight, mean[row], rstd[row], dx ? dx + row * n : nullptr, totals,
+                          n, write_row);
+      },
+      [&] { write_row.finish(); });
+  for (int which = 0; which < 2; ++which)
+    if (T* to = static_cast<T*>(which == 0 ? args.dweight : args.dbias))
+      add_row_chunks<T, 2>(args.rows, n, partial, which, to);
 }
 
 }  // namespace

@@ -12,33 +12,36 @@ namespace {
 constexpr int kRandomColumns = 4 * Vec<float>::kWidth;
 
 /// words, end to end: those of the columns [4·block, 4·block + kRandomColumns) of `row` (which
-/// counts within the whole optimiser step).
+/// counts within the whole optimiser step). A block's counter is in 64-bit lanes, so that a
+/// product's two halves need no shuffling; what their upper halves hold in between doesn't matter.
 RETORT_INLINE void random_words(const RandomSite& at, std::uint32_t row, std::uint32_t block,
                                 VecU32 (&words)[4]) {
-  VecU32 c0 = broadcast_u32(block) + transposed_lanes();
-  VecU32 c1 = broadcast_u32(row);
-  VecU32 c2 = broadcast_u32(at.site);
-  VecU32 c3 = broadcast_u32(at.step);
-  const VecU32 multiplier0 = broadcast_u32(0xD2511F53u);
-  const VecU32 multiplier1 = broadcast_u32(0xCD9E8D57u);
+  const VecU64 multiplier0 = broadcast_u64(0xD2511F53u);
+  const VecU64 multiplier1 = broadcast_u64(0xCD9E8D57u);
+  constexpr int kSets = kRandomColumns / (4 * VecU64::kWidth);
+  VecU64 c[kSets][4];
+  for (int set = 0; set < kSets; ++set) {
+    c[set][0] = first_blocks(block + static_cast<std::uint32_t>(set * VecU64::kWidth));
+    c[set][1] = broadcast_u64(row);
+    c[set][2] = broadcast_u64(at.site);
+    c[set][3] = broadcast_u64(at.step);
+  }
   auto k0 = static_cast<std::uint32_t>(at.seed);
   auto k1 = static_cast<std::uint32_t>(at.seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    VecU32 high0, high1;
-    const VecU32 low0 = multiply_wide(c0, multiplier0, high0);
-    const VecU32 low1 = multiply_wide(c2, multiplier1, high1);
-    c0 = high1 ^ c1 ^ broadcast_u32(k0);
-    c1 = low1;
-    c2 = high0 ^ c3 ^ broadcast_u32(k1);
-    c3 = low0;
+    const VecU64 key0 = broadcast_u64(k0), key1 = broadcast_u64(k1);
+    for (auto& counter : c) {
+      const VecU64 product0 = multiply_low(counter[0], multiplier0);
+      const VecU64 product1 = multiply_low(counter[2], multiplier1);
+      counter[0] = high_word(product1) ^ counter[1] ^ key0;
+      counter[1] = product1;
+      counter[2] = high_word(product0) ^ counter[3] ^ key1;
+      counter[3] = product0;
+    }
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  words[0] = c0;
-  words[1] = c1;
-  words[2] = c2;
-  words[3] = c3;
-  transpose_words(words);
+  for (int set = 0; set < kSets; ++set) in_memory_order(c[set], words + 4 / kSets * set);
 }
 
 /// factors[i] = rule.scale where the element (row, column + i) is kept, 0 where it is dropped, for

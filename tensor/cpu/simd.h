@@ -55,9 +55,12 @@ template <class T> RETORT_INLINE Vec<T> abs(Vec<T> x) { return {std::fabs(x.valu
 template <class T> RETORT_INLINE Vec<T> round(Vec<T> x) { return {std::nearbyint(x.value)}; }
 /// Comparisons are ordered: false with a NaN.
 template <class T> RETORT_INLINE bool less(Vec<T> a, Vec<T> b) { return a.value < b.value; }
+template <class T> RETORT_INLINE bool less_equal(Vec<T> a, Vec<T> b) { return a.value <= b.value; }
 template <class T> RETORT_INLINE bool equal(Vec<T> a, Vec<T> b) { return a.value == b.value; }
 template <class T> RETORT_INLINE bool is_nan(Vec<T> a) { return a.value != a.value; }
 template <class T> RETORT_INLINE Vec<T> select(bool mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
+/// Whether the mask holds in any lane.
+RETORT_INLINE bool any(bool mask) { return mask; }
 #if defined(RETORT_ISA_avx2)
 
 template <>
@@ -93,11 +96,13 @@ RETORT_INLINE VecF round(VecF x) {
   return {_mm256_round_ps(x.value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
 RETORT_INLINE VecF::Mask less(VecF a, VecF b) { return {_mm256_cmp_ps(a.value, b.value, _CMP_LT_OQ)}; }
+RETORT_INLINE VecF::Mask less_equal(VecF a, VecF b) { return {_mm256_cmp_ps(a.value, b.value, _CMP_LE_OQ)}; }
 RETORT_INLINE VecF::Mask equal(VecF a, VecF b) { return {_mm256_cmp_ps(a.value, b.value, _CMP_EQ_OQ)}; }
 RETORT_INLINE VecF::Mask is_nan(VecF a) { return {_mm256_cmp_ps(a.value, a.value, _CMP_UNORD_Q)}; }
 RETORT_INLINE VecF select(VecF::Mask mask, VecF yes, VecF no) {
   return {_mm256_blendv_ps(no.value, yes.value, mask.bits)};
 }
+RETORT_INLINE bool any(VecF::Mask mask) { return _mm256_movemask_ps(mask.bits) != 0; }
 RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n.value), _mm256_set1_epi32(127));
   return {_mm256_mul_ps(x.value, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))};
@@ -133,11 +138,13 @@ RETORT_INLINE VecF round(VecF x) {
   return {_mm512_roundscale_ps(x.value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
 RETORT_INLINE VecF::Mask less(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.value, b.value, _CMP_LT_OQ)}; }
+RETORT_INLINE VecF::Mask less_equal(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.value, b.value, _CMP_LE_OQ)}; }
 RETORT_INLINE VecF::Mask equal(VecF a, VecF b) { return {_mm512_cmp_ps_mask(a.value, b.value, _CMP_EQ_OQ)}; }
 RETORT_INLINE VecF::Mask is_nan(VecF a) { return {_mm512_cmp_ps_mask(a.value, a.value, _CMP_UNORD_Q)}; }
 RETORT_INLINE VecF select(VecF::Mask mask, VecF yes, VecF no) {
   return {_mm512_mask_blend_ps(mask.bits, no.value, yes.value)};
 }
+RETORT_INLINE bool any(VecF::Mask mask) { return mask.bits != 0; }
 RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n.value), _mm512_set1_epi32(127));
   return {_mm512_mul_ps(x.value, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)))};
@@ -192,21 +199,50 @@ template <class V> RETORT_INLINE typename V::Mask first_lanes(std::int64_t n) { 
 template <class V> RETORT_INLINE bool first_lanes(std::int64_t n) { return n > 0; }
 #endif
 
-/// All lanes folded pairwise by `combine`, in an order that every instruction set's compiler keeps.
+/// Lane i + By in lane i (what the last lanes hold doesn't matter).
+#if defined(RETORT_ISA_avx2)
+template <int By> RETORT_INLINE VecF shifted_lanes(VecF x) {
+  if constexpr (By == 4) return {_mm256_permute2f128_ps(x.value, x.value, 0x11)};
+  else return {_mm256_permute_ps(x.value, By == 2 ? 0x0E : 0x01)};
+}
+#elif defined(RETORT_ISA_avx512)
+template <int By> RETORT_INLINE VecF shifted_lanes(VecF x) {
+  if constexpr (By >= 4) return {_mm512_shuffle_f32x4(x.value, x.value, By == 8 ? 0x0E : 0x01)};
+  else return {_mm512_permute_ps(x.value, By == 2 ? 0x0E : 0x01)};
+}
+#endif
+RETORT_INLINE float first_lane(Vec<float> x) {
+#if defined(RETORT_ISA_avx2)
+  return _mm256_cvtss_f32(x.value);
+#elif defined(RETORT_ISA_avx512)
+  return _mm512_cvtss_f32(x.value);
+#else
+  return x.value;
+#endif
+}
+RETORT_INLINE double first_lane(Vec<double> x) { return x.value; }
+
+/// All lanes folded by combine(vector, vector): the upper half onto the lower one until one is left.
 template <class T, class F> RETORT_INLINE T fold(Vec<T> x, F combine) {
+#if defined(RETORT_ISA_avx2) || defined(RETORT_ISA_avx512)
   constexpr int kWidth = Vec<T>::kWidth;
-  T lane[kWidth];
-  store(lane, x);
-  for (int half = kWidth / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] = combine(lane[i], lane[i + half]);
-  return lane[0];
+  if constexpr (kWidth >= 16) x = combine(x, shifted_lanes<8>(x));
+  if constexpr (kWidth >= 8) {
+    x = combine(x, shifted_lanes<4>(x));
+    x = combine(x, shifted_lanes<2>(x));
+    x = combine(x, shifted_lanes<1>(x));
+  }
+#else
+  (void)combine;
+#endif
+  return first_lane(x);
 }
 template <class T> RETORT_INLINE T horizontal_sum(Vec<T> x) {
-  return fold(x, [](T a, T b) { return a + b; });
+  return fold(x, [](Vec<T> a, Vec<T> b) { return a + b; });
 }
 /// NaN if any lane is.
 template <class T> RETORT_INLINE T horizontal_max(Vec<T> x) {
-  return fold(x, [](T a, T b) { return a != a ? a : (a < b || b != b) ? b : a; });
+  return fold(x, [](Vec<T> a, Vec<T> b) { return max(a, b); });
 }
 
 // ---- Exponents: what exp and log need of the floating-point format ----
@@ -249,7 +285,7 @@ RETORT_INLINE Vec<float> split_exponent(Vec<float> x, Vec<float>& exponent) {
 }
 #endif
 
-// ---- 32-bit words, as wide as Vec<float>: what random numbers need ----
+// ---- 32-bit words, as wide as Vec<float>, and 64-bit lanes: what random numbers need ----
 
 #if defined(RETORT_ISA_avx2)
 
@@ -257,27 +293,26 @@ struct VecU32 {
   __m256i value;
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm256_set1_epi32(static_cast<int>(x))}; }
-RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {_mm256_add_epi32(a.value, b.value)}; }
-RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {_mm256_xor_si256(a.value, b.value)}; }
-RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
-  const __m256i even = _mm256_mul_epu32(a.value, b.value);
-  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.value, 32), _mm256_srli_epi64(b.value, 32));
-  high = {_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)};
-  return {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)};
-}
 RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) {
   return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a.value, b.value), a.value))};
 }
-RETORT_INLINE VecU32 transposed_lanes() { return {_mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)}; }
-RETORT_INLINE void transpose_words(VecU32 (&w)[4]) {
-  const __m256i t0 = _mm256_unpacklo_epi32(w[0].value, w[1].value);
-  const __m256i t1 = _mm256_unpackhi_epi32(w[0].value, w[1].value);
-  const __m256i t2 = _mm256_unpacklo_epi32(w[2].value, w[3].value);
-  const __m256i t3 = _mm256_unpackhi_epi32(w[2].value, w[3].value);
-  w[0] = {_mm256_unpacklo_epi64(t0, t2)};
-  w[1] = {_mm256_unpackhi_epi64(t0, t2)};
-  w[2] = {_mm256_unpacklo_epi64(t1, t3)};
-  w[3] = {_mm256_unpackhi_epi64(t1, t3)};
+
+struct VecU64 {
+  static constexpr int kWidth = 4;
+  __m256i value;
+};
+RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {_mm256_set1_epi64x(x)}; }
+RETORT_INLINE VecU64 first_blocks(std::uint32_t first) {
+  return {_mm256_add_epi32(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 2, 1, 3))};
+}
+RETORT_INLINE VecU64 multiply_low(VecU64 a, VecU64 b) { return {_mm256_mul_epu32(a.value, b.value)}; }
+RETORT_INLINE VecU64 high_word(VecU64 a) { return {_mm256_srli_epi64(a.value, 32)}; }
+RETORT_INLINE VecU64 operator^(VecU64 a, VecU64 b) { return {_mm256_xor_si256(a.value, b.value)}; }
+RETORT_INLINE void in_memory_order(const VecU64 (&c)[4], VecU32* words) {
+  const __m256i w01 = _mm256_blend_epi32(c[0].value, _mm256_slli_epi64(c[1].value, 32), 0xAA);
+  const __m256i w23 = _mm256_blend_epi32(c[2].value, _mm256_slli_epi64(c[3].value, 32), 0xAA);
+  words[0] = {_mm256_unpacklo_epi64(w01, w23)};
+  words[1] = {_mm256_unpackhi_epi64(w01, w23)};
 }
 
 #elif defined(RETORT_ISA_avx512)
@@ -286,27 +321,24 @@ struct VecU32 {
   __m512i value;
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
-RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {_mm512_add_epi32(a.value, b.value)}; }
-RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {_mm512_xor_si512(a.value, b.value)}; }
-RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
-  const __m512i even = _mm512_mul_epu32(a.value, b.value);
-  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.value, 32), _mm512_srli_epi64(b.value, 32));
-  high = {_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd)};
-  return {_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32))};
-}
 RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) { return {_mm512_cmpge_epu32_mask(a.value, b.value)}; }
-RETORT_INLINE VecU32 transposed_lanes() {
-  return {_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)};
+
+struct VecU64 {
+  static constexpr int kWidth = 8;
+  __m512i value;
+};
+RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {_mm512_set1_epi64(x)}; }
+RETORT_INLINE VecU64 first_blocks(std::uint32_t first) {
+  return {_mm512_add_epi32(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7))};
 }
-RETORT_INLINE void transpose_words(VecU32 (&w)[4]) {
-  const __m512i t0 = _mm512_unpacklo_epi32(w[0].value, w[1].value);
-  const __m512i t1 = _mm512_unpackhi_epi32(w[0].value, w[1].value);
-  const __m512i t2 = _mm512_unpacklo_epi32(w[2].value, w[3].value);
-  const __m512i t3 = _mm512_unpackhi_epi32(w[2].value, w[3].value);
-  w[0] = {_mm512_unpacklo_epi64(t0, t2)};
-  w[1] = {_mm512_unpackhi_epi64(t0, t2)};
-  w[2] = {_mm512_unpacklo_epi64(t1, t3)};
-  w[3] = {_mm512_unpackhi_epi64(t1, t3)};
+RETORT_INLINE VecU64 multiply_low(VecU64 a, VecU64 b) { return {_mm512_mul_epu32(a.value, b.value)}; }
+RETORT_INLINE VecU64 high_word(VecU64 a) { return {_mm512_srli_epi64(a.value, 32)}; }
+RETORT_INLINE VecU64 operator^(VecU64 a, VecU64 b) { return {_mm512_xor_si512(a.value, b.value)}; }
+RETORT_INLINE void in_memory_order(const VecU64 (&c)[4], VecU32* words) {
+  const __m512i w01 = _mm512_mask_blend_epi32(0xAAAA, c[0].value, _mm512_slli_epi64(c[1].value, 32));
+  const __m512i w23 = _mm512_mask_blend_epi32(0xAAAA, c[2].value, _mm512_slli_epi64(c[3].value, 32));
+  words[0] = {_mm512_unpacklo_epi64(w01, w23)};
+  words[1] = {_mm512_unpackhi_epi64(w01, w23)};
 }
 
 #else
@@ -315,19 +347,26 @@ struct VecU32 {
   std::uint32_t value;
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {x}; }
-RETORT_INLINE VecU32 operator+(VecU32 a, VecU32 b) { return {a.value + b.value}; }
-RETORT_INLINE VecU32 operator^(VecU32 a, VecU32 b) { return {a.value ^ b.value}; }
-/// The low halves of a·b, and the high halves in `high`.
-RETORT_INLINE VecU32 multiply_wide(VecU32 a, VecU32 b, VecU32& high) {
-  const std::uint64_t product = std::uint64_t{a.value} * b.value;
-  high = {static_cast<std::uint32_t>(product >> 32)};
-  return {static_cast<std::uint32_t>(product)};
-}
 RETORT_INLINE bool not_less(VecU32 a, VecU32 b) { return a.value >= b.value; }
-/// The order in which lanes must be numbered for transpose_words to give memory order.
-RETORT_INLINE VecU32 transposed_lanes() { return {0}; }
-/// w[j] of the lane numbered l becomes word 4·l + j of the four vectors end to end.
-RETORT_INLINE void transpose_words(VecU32 (&)[4]) {}
+
+/// 64-bit lanes of which only the low halves count, unless it is said otherwise.
+struct VecU64 {
+  static constexpr int kWidth = 1;
+  std::uint64_t value;
+};
+RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {x}; }
+/// first, first + 1, … in the order that in_memory_order wants.
+RETORT_INLINE VecU64 first_blocks(std::uint32_t first) { return {first}; }
+/// 64-bit products of the low halves.
+RETORT_INLINE VecU64 multiply_low(VecU64 a, VecU64 b) {
+  return {std::uint64_t{static_cast<std::uint32_t>(a.value)} * static_cast<std::uint32_t>(b.value)};
+}
+RETORT_INLINE VecU64 high_word(VecU64 a) { return {a.value >> 32}; }
+RETORT_INLINE VecU64 operator^(VecU64 a, VecU64 b) { return {a.value ^ b.value}; }
+/// Four words of each lane, one lane after the other, in 4 · kWidth words (two vectors; here four).
+RETORT_INLINE void in_memory_order(const VecU64 (&c)[4], VecU32* words) {
+  for (int k = 0; k < 4; ++k) words[k] = {static_cast<std::uint32_t>(c[k].value)};
+}
 
 #endif
 

@@ -45,6 +45,13 @@ struct Case {
   bool composed = false;
   /// Tolerance of f32 relative to the largest element.
   double f32_tolerance = 2e-5;
+  /// Whether it comes in bf16 and f16.
+  bool halves = true;
+  /// Tolerance of halves in units of their epsilon, gradients have 2 more; 0: the value is the f32
+  /// result, rounded.
+  double half_tolerance = 0;
+  /// Inputs that stay f32 beside halves.
+  std::vector<std::size_t> parameters = {};
   /// Whether a NaN at `index` of `input` reaches the result; empty: always.
   std::function<bool(std::size_t input, const Shape& shape, std::int64_t index)> nan_reaches = {};
 };
@@ -52,12 +59,24 @@ struct Case {
 std::vector<Case> elementwise_cases();
 std::vector<Case> reduce_cases();
 std::vector<Case> shape_cases();
+std::vector<Case> indexing_cases();
 std::vector<Case> matmul_cases();
+std::vector<Case> einsum_cases();
 std::vector<Case> norm_cases();
+std::vector<Case> normalize_cases();
 std::vector<Case> attention_cases();
+std::vector<Case> ragged_cases();
 std::vector<Case> embedding_cases();
 std::vector<Case> loss_cases();
 std::vector<Case> optimizer_cases();
+
+/// A type's spacing at 1.
+inline double epsilon(DType dtype) {
+  return dtype == DType::bf16  ? 0x1p-7
+         : dtype == DType::f16 ? 0x1p-10
+         : dtype == DType::f32 ? 0x1p-23
+                               : 0x1p-52;
+}
 
 /// A constant of this shape from element-by-element values in row-major order.
 inline Variable constant(const std::vector<double>& values, const Shape& shape, DType dtype) {

@@ -16,11 +16,81 @@ constexpr AdamwStep kStep = {.learning_rate = 0.1,
                              .correction1 = 0.19,
                              .correction2 = 0.0199,
                              .gradient_scale = 0.5};
+constexpr AdamwStep kLaterStep = {.learning_rate = 0.07,
+                                  .beta1 = 0.9,
+                                  .beta2 = 0.99,
+                                  .epsilon = 1e-6,
+                                  .weight_decay = 0.05,
+                                  .correction1 = 0.271,
+                                  .correction2 = 0.029701,
+                                  .gradient_scale = 0.25};
+
+// Every third row of x, and the rows' ids; x without the other rows is their whole matrix.
+RowSparse every_third_row(const Tensor& x) {
+  std::vector<std::int32_t> ids;
+  for (std::int32_t row = 1; row < x.size(0); row += 3) ids.push_back(row);
+  const Tensor list = Tensor::from(ids);
+  return {list, ops::embedding(x, list), x.size(0)};
+}
+
+bool in_every_third_row(const Shape& shape, std::int64_t index) {
+  return index / shape[1] % 3 == 1;
+}
 
 }  // namespace
 
 std::vector<Case> optimizer_cases() {
   return {
+      {.name = "sum_of_squares of rows",
+       .kernels = {"sum_of_squares_rows"},
+       .f = [](const Variables& in) -> Variable {
+         return Tensor::scalar(ops::sum_of_squares(every_third_row(in[0].value())), in[0].dtype());
+       },
+       .shapes = {{{3, 4}}, {{0, 2}}, {{2, 1}}, {{33, 40}}, {{150, 517}}},
+       .reference =
+           [](const Variables& in) {
+             // (That the bits are equal is for test_model_sparse_rows.cpp.)
+             return Variable(Tensor::scalar(
+                 ops::sum_of_squares(ops::dense(every_third_row(in[0].value()))), in[0].dtype()));
+           },
+       .differentiable = false,
+       .extreme = true,
+       .halves = false,
+       .nan_reaches = [](std::size_t, const Shape& shape,
+                         std::int64_t index) { return in_every_third_row(shape, index); }},
+      {.name = "adamw of rows",
+       .kernels = {"adamw_rows"},
+       // Two steps in which only every third row has a gradient; then the others catch up.
+       .f = [](const Variables& in) -> Variable {
+         Tensor parameter = in[0].value().clone(), m = in[2].value().clone(),
+                v = in[3].value().clone();
+         std::vector<std::int32_t> done(static_cast<std::size_t>(parameter.size(0)), 0);
+         const AdamwStep steps[] = {kStep, kLaterStep};
+         const RowSparse gradient = every_third_row(in[1].value());
+         ops::adamw_rows(parameter, gradient, m, v, done, std::span(steps, 1));
+         ops::adamw_rows(parameter, gradient, m, v, done, steps);
+         ops::adamw_catch_up(parameter, m, v, {}, done, steps);
+         return concat({reshape(parameter, {-1}), reshape(m, {-1}), reshape(v, {-1})}, 0);
+       },
+       .values = {Values::normal, Values::normal, Values::normal, Values::positive},
+       .shapes = {{{3, 4}, {3, 4}, {3, 4}, {3, 4}},
+                  {{7, 33}, {7, 33}, {7, 33}, {7, 33}},
+                  {{150, 217}, {150, 217}, {150, 217}, {150, 217}}},
+       .reference =
+           [](const Variables& in) {
+             Tensor parameter = in[0].value().clone(), m = in[2].value().clone(),
+                    v = in[3].value().clone();
+             const Tensor gradient = ops::dense(every_third_row(in[1].value()));
+             ops::adamw(parameter, gradient, m, v, kStep);
+             ops::adamw(parameter, gradient, m, v, kLaterStep);
+             return concat({reshape(parameter, {-1}), reshape(m, {-1}), reshape(v, {-1})}, 0);
+           },
+       .differentiable = false,
+       .halves = false,
+       .nan_reaches =
+           [](std::size_t input, const Shape& shape, std::int64_t index) {
+             return input != 1 || in_every_third_row(shape, index);
+           }},
       {.name = "sum_of_squares",
        .kernels = {"sum_of_squares"},
        .f = [](const Variables& in) -> Variable {
@@ -34,7 +104,8 @@ std::vector<Case> optimizer_cases() {
              return constant({total}, {}, in[0].dtype());
            },
        .differentiable = false,
-       .extreme = true},
+       .extreme = true,
+       .halves = false},
       {.name = "adamw",
        .kernels = {"adamw"},
        // Parameter, gradient, m and v after a step, one after the other.
@@ -65,7 +136,8 @@ std::vector<Case> optimizer_cases() {
              all.insert(all.end(), v.begin(), v.end());
              return constant(all, {static_cast<std::int64_t>(all.size())}, in[0].dtype());
            },
-       .differentiable = false},
+       .differentiable = false,
+       .halves = false},
   };
 }
 

@@ -20,7 +20,7 @@ namespace retort::testing {
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// Index of T's half of a kernel table.
+/// Index of f32 or f64 in a kernel table.
 template <class T>
 inline constexpr int kHalf = std::is_same_v<T, double> ? 1 : 0;
 
@@ -155,7 +155,7 @@ auto same_for_all_threads(F&& compute) {
 
 /// Launches a kernel that needs no workspace.
 template <class T, class Args>
-void launch(const Kernel<Args> (&kernel)[2], const Args& args) {
+void launch(const Kernel<Args> (&kernel)[kKernelTypes], const Args& args) {
   kernel[kHalf<T>](Launch{}, args);
 }
 

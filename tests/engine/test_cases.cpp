@@ -22,8 +22,10 @@ const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
     for (const auto& family :
-         {elementwise_cases(), reduce_cases(), shape_cases(), matmul_cases(), norm_cases(),
-          attention_cases(), embedding_cases(), loss_cases(), optimizer_cases()})
+         {elementwise_cases(), reduce_cases(), shape_cases(), indexing_cases(), matmul_cases(),
+          einsum_cases(), norm_cases(), normalize_cases(), attention_cases(), ragged_cases(),
+          embedding_cases(), loss_cases(),
+          optimizer_cases()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();
@@ -62,12 +64,16 @@ Tensor make_input(Values kind, const Shape& shape, std::uint64_t seed, DType dty
   return Tensor::from(values, shape).to(dtype);
 }
 
+bool stays_wide(const Case& c, std::size_t input) {
+  return std::find(c.parameters.begin(), c.parameters.end(), input) != c.parameters.end();
+}
+
 std::vector<Tensor> make_inputs(const Case& c, const std::vector<Shape>& shapes, DType dtype,
                                 double factor = 1) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < shapes.size(); ++i)
     inputs.push_back(make_input(i < c.values.size() ? c.values[i] : Values::normal, shapes[i],
-                                100 + i, dtype, factor));
+                                100 + i, stays_wide(c, i) ? compute_dtype(dtype) : dtype, factor));
   return inputs;
 }
 
@@ -78,7 +84,9 @@ std::vector<Tensor> run(const Function& f, const std::vector<Tensor>& inputs) {
   const Variable y = f(leaves);
   std::vector<Tensor> results = {y.value()};
   if (!y.requires_grad()) return results;
-  const Variable seed = make_input(Values::normal, y.shape(), 77, y.dtype());
+  // Numbers that every type holds exactly.
+  const Variable seed =
+      make_input(Values::normal, y.shape(), 77, DType::f64).to(DType::bf16).to(y.dtype());
   for (const Variable& gradient : grad({y}, leaves, {seed})) results.push_back(gradient.value());
   return results;
 }
@@ -129,6 +137,18 @@ bool has_nan(const Tensor& x) {
 bool all_finite(const Tensor& x) {
   const auto values = x.to_vector<double>();
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+// Elements agree to `tolerance` times the type's epsilon, relative to the largest one.
+bool agree_in_halves(const Tensor& found, const Tensor& expected, double tolerance) {
+  const auto a = found.to_vector<double>(), b = expected.to_vector<double>();
+  const double allowed = tolerance * epsilon(found.dtype()) * largest(b) + 0x1p-24;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (!(std::fabs(a[i] - b[i]) <= allowed)) {
+      UNSCOPED_INFO("element " << i << ": found " << a[i] << ", expected " << b[i]);
+      return false;
+    }
+  return true;
 }
 
 template <class F>
@@ -210,14 +230,41 @@ TEST_CASE("cases: every instruction set agrees with the generic one", "[cases]")
   });
 }
 
-TEST_CASE("cases: any number of threads gives the same bits", "[cases]") {
+TEST_CASE("cases: halves are the f32 results, rounded", "[cases]") {
   const Restore restore;
-  for (const DType dtype : {DType::f32, DType::f64})
+  for (const std::string& isa : available_isas()) {
+    use_isa(isa);
+    for (const DType dtype : {DType::bf16, DType::f16})
+      for_every_case([&](const Case& c, const std::vector<Shape>& shapes) {
+        // One lane at a time is slow, and takes no other way where there is more.
+        if (!c.halves || (isa == "generic" && total(shapes) > 20000)) return;
+        const auto inputs = make_inputs(c, shapes, dtype);
+        std::vector<Tensor> wide;
+        for (const Tensor& input : inputs) wide.push_back(input.to(DType::f32));
+        const auto found = run(c.f, inputs), expected = run(c.f, wide);
+        INFO(isa << " " << name(dtype));
+        REQUIRE(found.size() == expected.size());
+        if (c.half_tolerance == 0) CHECK(same_bits(found[0], expected[0].to(found[0].dtype())));
+        else CHECK(agree_in_halves(found[0], expected[0], c.half_tolerance));
+        // A derivative may see a rounded result and a rounded gradient of its own making.
+        for (std::size_t i = 1; i < found.size(); ++i) {
+          INFO("gradient of input " << i - 1);
+          CHECK(found[i].dtype() == inputs[i - 1].dtype());
+          CHECK(agree_in_halves(found[i], expected[i], 2 + c.half_tolerance));
+        }
+      });
+  }
+}
+
+TEST_CASE("cases: any number of threads, and every run, gives the same bits", "[cases]") {
+  const Restore restore;
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16})
     for_every_case([dtype](const Case& c, const std::vector<Shape>& shapes) {
+      if (is_half(dtype) && !c.halves) return;
       const auto inputs = make_inputs(c, shapes, dtype);
       set_thread_count(1);
       const auto one = run(c.f, inputs);
-      for (const int threads : {2, 3, 8}) {
+      for (const int threads : {1, 2, 3, 8, 64}) {
         set_thread_count(threads);
         const auto more = run(c.f, inputs);
         REQUIRE(more.size() == one.size());
@@ -230,10 +277,13 @@ TEST_CASE("cases: any number of threads gives the same bits", "[cases]") {
 }
 
 TEST_CASE("cases: strided, sliced and broadcast memory gives the same results", "[cases]") {
-  for (const DType dtype : {DType::f32, DType::f64})
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16})
     for_every_case([dtype](const Case& c, const std::vector<Shape>& shapes) {
+      if (is_half(dtype) && !c.halves) return;
       const auto inputs = make_inputs(c, shapes, dtype);
-      const double tolerance = dtype == DType::f64 ? 1e-12 : c.f32_tolerance;
+      const double tolerance = dtype == DType::f64   ? 1e-12
+                               : dtype == DType::f32 ? c.f32_tolerance
+                                                     : epsilon(dtype);
       const auto expected = run(c.f, inputs);
       std::vector<Tensor> reversed, middle, repeated, repeated_dense;
       for (const Tensor& input : inputs) {
@@ -261,10 +311,10 @@ TEST_CASE("cases: NaN in an input is NaN in the result", "[cases]") {
   const Restore restore;
   for (const std::string& isa : available_isas()) {
     use_isa(isa);
-    for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
       if (dtype == DType::f64 && isa != "generic") continue;
       for_every_case([&](const Case& c, const std::vector<Shape>& shapes) {
-        if (total(shapes) > 2000) return;
+        if (total(shapes) > 2000 || (is_half(dtype) && !c.halves)) return;
         auto inputs = make_inputs(c, shapes, dtype);
         const Tensor clean = c.f({inputs.begin(), inputs.end()}).value();
         CHECK_FALSE(has_nan(clean));
@@ -277,7 +327,7 @@ TEST_CASE("cases: NaN in an input is NaN in the result", "[cases]") {
             auto values = inputs[i].to_vector<double>();
             values[static_cast<std::size_t>(at)] = kNan;
             Variables hurt(inputs.begin(), inputs.end());
-            hurt[i] = Tensor::from(values, shapes[i]).to(dtype);
+            hurt[i] = Tensor::from(values, shapes[i]).to(inputs[i].dtype());
             INFO(isa << " " << name(dtype) << ": NaN in input " << i << " at " << at);
             CHECK(has_nan(c.f(hurt).value()));
           }
@@ -333,7 +383,7 @@ TEST_CASE("cases: every operation and every kernel has one", "[cases]") {
 
   std::set<std::string> declared;
   std::istringstream header(read_file(RETORT_SOURCE_DIR "/autograd/ops.h"));
-  const std::regex declaration(R"(^(?:inline )?Variables? (operator[^ (]+|\w+)\()");
+  const std::regex declaration(R"(^(?:inline )?(?:Variables?|Tensor|Sorted) (operator[^ (]+|\w+)\()");
   bool inside_reference = false;
   for (std::string line; std::getline(header, line);) {
     if (line == "namespace reference {") inside_reference = true;
@@ -347,7 +397,7 @@ TEST_CASE("cases: every operation and every kernel has one", "[cases]") {
 
   std::set<std::string> listed;
   std::istringstream list(read_file(RETORT_SOURCE_DIR "/tensor/kernels.def"));
-  const std::regex entry(R"(^RETORT_KERNEL(?:_WITH_WORKSPACE)?\((\w+), )");
+  const std::regex entry(R"(^RETORT_KERNEL(?:_F32_F64)?(?:_WITH_WORKSPACE)?\((\w+), )");
   for (std::string line; std::getline(list, line);) {
     std::smatch match;
     if (std::regex_search(line, match, entry)) listed.insert(match[1].str());

@@ -1,233 +1,17 @@
 // The attention kernels of every instruction set against the formulas in double loops, the scalar
 // definition of dropout's bits, and numeric differentiation.
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
 
-#include "tests/engine/kernel_workspace.h"
+#include "tests/engine/attention_oracle.h"
 
 namespace retort {
 namespace {
 
 using namespace testing;
-
-struct Sequence {
-  std::int64_t queries, keys;
-};
-
-struct Case {
-  std::vector<Sequence> sequences;
-  std::int64_t heads, head_dim;
-  double dropout = 0;
-};
-
-std::ostream& operator<<(std::ostream& out, const Case& c) {
-  out << c.heads << " heads of " << c.head_dim << ", dropout " << c.dropout << ", sequences";
-  for (const Sequence& s : c.sequences) out << ' ' << s.queries << 'x' << s.keys;
-  return out;
-}
-
-/// [rows, columns] with NaN between and behind the rows, so that a kernel that reads there shows,
-/// and one that writes there too.
-template <class T>
-struct Rows {
-  Rows(std::int64_t row_count, std::int64_t width, std::int64_t pad)
-      : rows(row_count),
-        columns(width),
-        row(width + pad),
-        data(static_cast<std::size_t>(row_count * (width + pad) + 32),
-             std::numeric_limits<T>::quiet_NaN()) {}
-  void randomize(RandomStream& random) {
-    for (std::int64_t i = 0; i < rows; ++i)
-      for (std::int64_t j = 0; j < columns; ++j) at(i, j) = static_cast<T>(random.normal());
-  }
-  T& at(std::int64_t i, std::int64_t j) { return data[static_cast<std::size_t>(i * row + j)]; }
-  /// Elements outside the rows that are no longer NaN.
-  int touched() const {
-    int n = 0;
-    for (std::size_t x = 0; x < data.size(); ++x) {
-      const auto at = static_cast<std::int64_t>(x);
-      if (at >= rows * row || at % row >= columns) n += !std::isnan(data[x]);
-    }
-    return n;
-  }
-  std::int64_t rows, columns, row;
-  std::vector<T> data;
-};
-
-std::int64_t total_queries(const Case& c) {
-  std::int64_t n = 0;
-  for (const Sequence& s : c.sequences) n += s.queries;
-  return n;
-}
-/// Key ranges have a row that belongs to nobody before each of them.
-std::int64_t total_keys(const Case& c) {
-  std::int64_t n = 1;
-  for (const Sequence& s : c.sequences) n += s.keys + 1;
-  return n;
-}
-
-template <class T>
-struct Attention {
-  explicit Attention(const Case& which, std::uint64_t seed = 3)
-      : c(which),
-        random(seed),
-        width(c.heads * c.head_dim),
-        q(total_queries(c), width, 3),
-        k(total_keys(c), width, 1),
-        v(total_keys(c), width, 5),
-        out(total_queries(c), width, 2),
-        dout(total_queries(c), width, 4),
-        dq(total_queries(c), width, 3),
-        dk(total_keys(c), width, 1),
-        dv(total_keys(c), width, 5),
-        lse(c.heads, total_queries(c), 0) {
-    for (Rows<T>* x : {&q, &k, &v, &dout}) x->randomize(random);
-    offsets.push_back(0);
-    for (const Sequence& s : c.sequences)
-      offsets.push_back(offsets.back() + static_cast<std::int32_t>(s.queries));
-    // Ranges lie in memory in the opposite order of their sequences.
-    auto begin = static_cast<std::int32_t>(total_keys(c));
-    for (const Sequence& s : c.sequences) {
-      begin -= static_cast<std::int32_t>(s.keys) + 1;
-      key_begin.push_back(begin);
-      key_length.push_back(static_cast<std::int32_t>(s.keys));
-      for (std::int64_t j = 0; j < width; ++j)
-        k.at(begin + s.keys, j) = v.at(begin + s.keys, j) = std::numeric_limits<T>::quiet_NaN();
-    }
-  }
-  AttentionArgs args() {
-    AttentionArgs g{};
-    g.q = q.data.data();
-    g.k = k.data.data();
-    g.v = v.data.data();
-    g.out = out.data.data();
-    g.lse = lse.data.data();
-    g.query_offsets = offsets.data();
-    g.key_begin = key_begin.data();
-    g.key_length = key_length.data();
-    g.sequences = static_cast<std::int64_t>(c.sequences.size());
-    g.query_rows = q.rows;
-    for (const Sequence& s : c.sequences) {
-      g.max_queries = std::max(g.max_queries, s.queries);
-      g.max_keys = std::max(g.max_keys, s.keys);
-    }
-    g.heads = c.heads;
-    g.head_dim = c.head_dim;
-    g.q_row = q.row;
-    g.k_row = k.row;
-    g.v_row = v.row;
-    g.out_row = out.row;
-    g.scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
-    g.dropout.drop_below = static_cast<std::uint32_t>(c.dropout * 4294967296.0);
-    g.dropout.scale = 1 / (1 - c.dropout);
-    g.dropout.site = {0x123456789ABCDEFull, 17, 5};
-    g.dropout.row_offset = 1000;
-    return g;
-  }
-  AttentionBackwardArgs backward_args() {
-    AttentionBackwardArgs g{};
-    g.forward = args();
-    g.dout = dout.data.data();
-    g.dout_row = dout.row;
-    g.dq = dq.data.data();
-    g.dk = dk.data.data();
-    g.dv = dv.data.data();
-    return g;
-  }
-  void forward() {
-    run_in_workspace(kernels().attention[kHalf<T>], kernels().attention_workspace[kHalf<T>],
-                     args());
-  }
-  void backward() {
-    run_in_workspace(kernels().attention_backward[kHalf<T>],
-                     kernels().attention_backward_workspace[kHalf<T>], backward_args());
-  }
-  /// What dropout multiplies a probability by, from the scalar definition.
-  double factor(std::int64_t row, std::int64_t head, std::int64_t key) {
-    const DropoutRule rule = args().dropout;
-    if (rule.drop_below == 0) return 1;
-    const auto at = static_cast<std::uint32_t>((rule.row_offset + row) * c.heads + head);
-    const PhiloxBlock block = random_block(rule.site, at, static_cast<std::uint32_t>(key / 4));
-    return block.word[key % 4] >= rule.drop_below ? rule.scale : 0;
-  }
-  /// Compares everything with the formulas; counts elements that are off by more than the
-  /// tolerance.
-  int mismatches(double tolerance, bool derivative) {
-    int wrong = out.touched() + dq.touched() + dk.touched() + dv.touched();
-    const auto compare = [&](double expected, T found) {
-      wrong += !(std::fabs(expected - static_cast<double>(found)) <=
-                 tolerance * (1 + std::fabs(expected)));
-    };
-    const double scale = args().scale;
-    for (std::size_t s = 0; s < c.sequences.size(); ++s)
-      for (std::int64_t h = 0; h < c.heads; ++h) {
-        const std::int64_t keys = c.sequences[s].keys, first = key_begin[s], d = c.head_dim;
-        std::vector<double> dk_sum(static_cast<std::size_t>(keys * d)), dv_sum = dk_sum;
-        for (std::int64_t i = offsets[s]; i < offsets[s + 1]; ++i) {
-          std::vector<double> p(static_cast<std::size_t>(keys)), dp = p, f = p;
-          double highest = -std::numeric_limits<double>::infinity(), total = 0;
-          for (std::int64_t j = 0; j < keys; ++j) {
-            double dot = 0;
-            for (std::int64_t e = 0; e < d; ++e)
-              dot += static_cast<double>(q.at(i, h * d + e)) * k.at(first + j, h * d + e);
-            p[static_cast<std::size_t>(j)] = dot * scale;
-            highest = std::max(highest, dot * scale);
-          }
-          for (double& x : p) total += x = std::exp(x - highest);
-          for (double& x : p) x /= total;
-          if (keys > 0) compare(highest + std::log(total), lse.at(h, i));
-          else wrong += lse.at(h, i) != -std::numeric_limits<T>::infinity();
-          for (std::size_t j = 0; j < p.size(); ++j) f[j] = factor(i, h, static_cast<int>(j));
-          double d_row = 0;
-          for (std::int64_t e = 0; e < d; ++e) {
-            double y = 0;
-            for (std::size_t j = 0; j < p.size(); ++j)
-              y += p[j] * f[j] * v.at(first + static_cast<int>(j), h * d + e);
-            compare(y, out.at(i, h * d + e));
-            d_row += y * dout.at(i, h * d + e);
-          }
-          if (!derivative) continue;
-          std::vector<double> dq_row(static_cast<std::size_t>(d));
-          for (std::size_t j = 0; j < p.size(); ++j) {
-            const std::int64_t key = first + static_cast<int>(j);
-            for (std::int64_t e = 0; e < d; ++e) {
-              dp[j] += f[j] * dout.at(i, h * d + e) * v.at(key, h * d + e);
-              dv_sum[j * static_cast<std::size_t>(d) + static_cast<std::size_t>(e)] +=
-                  p[j] * f[j] * dout.at(i, h * d + e);
-            }
-            const double ds = scale * p[j] * (dp[j] - d_row);
-            for (std::int64_t e = 0; e < d; ++e) {
-              dq_row[static_cast<std::size_t>(e)] += ds * k.at(key, h * d + e);
-              dk_sum[j * static_cast<std::size_t>(d) + static_cast<std::size_t>(e)] +=
-                  ds * q.at(i, h * d + e);
-            }
-          }
-          for (std::int64_t e = 0; e < d; ++e)
-            compare(dq_row[static_cast<std::size_t>(e)], dq.at(i, h * d + e));
-        }
-        if (!derivative) continue;
-        for (std::int64_t j = 0; j < keys; ++j)
-          for (std::int64_t e = 0; e < d; ++e) {
-            compare(dk_sum[static_cast<std::size_t>(j * d + e)], dk.at(first + j, h * d + e));
-            compare(dv_sum[static_cast<std::size_t>(j * d + e)], dv.at(first + j, h * d + e));
-          }
-      }
-    for (std::size_t s = 0; derivative && s < c.sequences.size(); ++s)
-      for (std::int64_t e = 0; e < width; ++e) {  // key rows of nobody stay as they were
-        const std::int64_t row = key_begin[s] + c.sequences[s].keys;
-        wrong += !std::isnan(dk.at(row, e)) + !std::isnan(dv.at(row, e));
-      }
-    return wrong;
-  }
-  Case c;
-  RandomStream random;
-  std::int64_t width;
-  Rows<T> q, k, v, out, dout, dq, dk, dv, lse;
-  std::vector<std::int32_t> offsets, key_begin, key_length;
-};
+using Case = AttentionCase;
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> list = {
@@ -241,6 +25,57 @@ const std::vector<Case>& cases() {
       {{{9, 30}}, 1, 256, 0.5},
       {{{20, 25}, {3, 1}}, 2, 255},
       {{{70, 600}}, 1, 8, 0.1},
+      // Causal, more keys than queries (a cache) and fewer (queries that see nothing).
+      {.sequences = {{3, 3}, {2, 7}, {5, 2}, {100, 130}},
+       .heads = 2,
+       .head_dim = 4,
+       .keys_after = 0},
+      // A sliding window that begins behind the first keys of most pieces; dropout with it.
+      {.sequences = {{140, 140}, {9, 9}, {1, 50}},
+       .heads = 2,
+       .head_dim = 16,
+       .dropout = 0.2,
+       .keys_before = 6,
+       .keys_after = 0},
+      {.sequences = {{90, 90}, {40, 3}},
+       .heads = 1,
+       .head_dim = 8,
+       .keys_before = 5,
+       .keys_after = 5},
+      // Grouped heads, whose gradients of keys add up; one key head for all.
+      {.sequences = {{20, 25}, {0, 4}, {65, 65}}, .heads = 6, .head_dim = 8, .heads_per_key = 3},
+      {.sequences = {{5, 5}}, .heads = 4, .head_dim = 5, .dropout = 0.3, .heads_per_key = 4},
+      {.sequences = {{30, 33}, {70, 70}}, .heads = 2, .head_dim = 12, .soft_cap = 0.7},
+      {.sequences = {{30, 33}, {70, 70}, {3, 1}}, .heads = 2, .head_dim = 9, .bias = true},
+      {.sequences = {{20, 20}, {7, 30}},
+       .heads = 4,
+       .head_dim = 8,
+       .dropout = 0.2,
+       .heads_per_key = 2,
+       .keys_after = 0,
+       .soft_cap = 2,
+       .bias = true,
+       .map = MapKind::scores},
+      {.sequences = {{20, 20}, {3, 0}, {7, 30}, {5, 2}},
+       .heads = 2,
+       .head_dim = 8,
+       .dropout = 0.2,
+       .keys_after = 0,
+       .map = MapKind::probabilities},
+      {.sequences = {{66, 19}}, .heads = 1, .head_dim = 3, .map = MapKind::scores},
+      {.sequences = {{66, 19}, {4, 4}},
+       .heads = 1,
+       .head_dim = 3,
+       .map = MapKind::probabilities,
+       .out_has_gradient = false},
+      // Ranges that overlap: gradients of shared rows add up.
+      {.sequences = {{4, 6}, {3, 7}, {70, 4}, {2, 9}},
+       .heads = 4,
+       .head_dim = 8,
+       .heads_per_key = 2,
+       .keys_after = 0,
+       .bias = true,
+       .shared = true},
   };
   return list;
 }
@@ -302,34 +137,41 @@ TEMPLATE_TEST_CASE("attention: a row's bits depend on its own sequence only",
                    "[kernels][attention]", float, double) {
   for_every_isa<TestType>([] {
     // The same 70 keys once with 150 queries beside two other sequences, once with the last few.
-    const Case c{{{11, 90}, {150, 70}, {5, 5}}, 2, 24};
-    Attention<TestType> all(c);
-    all.forward();
-    all.backward();
-    for (const std::int64_t n : {1, 2, 7, 8, 9, 40, 64, 65}) {
-      Attention<TestType> some(c);
-      const std::int32_t offsets[] = {0, static_cast<std::int32_t>(n)};
-      AttentionArgs args = some.args();
-      args.sequences = 1;
-      args.q = &some.q.at(161 - n, 0);
-      args.out = &some.out.at(161 - n, 0);
-      args.query_offsets = offsets;
-      args.key_begin = &some.key_begin[1];
-      args.key_length = &some.key_length[1];
-      args.query_rows = n;
-      args.max_queries = n;
-      args.max_keys = 70;
-      run_in_workspace(kernels().attention[kHalf<TestType>],
-                       kernels().attention_workspace[kHalf<TestType>], args);
-      int wrong = 0;
-      for (std::int64_t i = 161 - n; i < 161; ++i)
-        for (std::int64_t j = 0; j < some.width; ++j)
-          wrong += some.out.at(i, j) != all.out.at(i, j);
-      for (std::int64_t h = 0; h < 2; ++h)
-        for (std::int64_t i = 0; i < n; ++i)
-          wrong += some.lse.data[static_cast<std::size_t>(h * n + i)] != all.lse.at(h, 161 - n + i);
-      INFO("queries " << n);
-      CHECK(wrong == 0);
+    Case masked{.sequences = {{11, 90}, {150, 70}, {5, 5}},
+                .heads = 2,
+                .head_dim = 24,
+                .keys_before = 33,
+                .keys_after = 0,
+                .bias = true};
+    for (const Case& c : {Case{masked.sequences, 2, 24}, masked}) {
+      Attention<TestType> all(c);
+      all.forward();
+      for (const std::int64_t n : {1, 2, 7, 8, 9, 40, 64, 65}) {
+        Attention<TestType> some(c);
+        const std::int32_t offsets[] = {0, static_cast<std::int32_t>(n)};
+        AttentionArgs args = some.args();
+        args.sequences = 1;
+        args.q = &some.q.at(161 - n, 0);
+        args.out = &some.out.at(161 - n, 0);
+        args.query_offsets = offsets;
+        args.key_begin = &some.key_begin[1];
+        args.key_length = &some.key_length[1];
+        args.query_rows = n;
+        args.max_queries = n;
+        args.max_keys = 70;
+        run_in_workspace(kernels().attention[kHalf<TestType>],
+                         kernels().attention_workspace[kHalf<TestType>], args);
+        int wrong = 0;
+        for (std::int64_t i = 161 - n; i < 161; ++i)
+          for (std::int64_t j = 0; j < some.width; ++j)
+            wrong += some.out.at(i, j) != all.out.at(i, j);
+        for (std::int64_t h = 0; h < 2; ++h)
+          for (std::int64_t i = 0; i < n; ++i)
+            wrong +=
+                some.lse.data[static_cast<std::size_t>(h * n + i)] != all.lse.at(h, 161 - n + i);
+        INFO(c << ": queries " << n);
+        CHECK(wrong == 0);
+      }
     }
   });
 }
@@ -337,16 +179,24 @@ TEMPLATE_TEST_CASE("attention: a row's bits depend on its own sequence only",
 TEMPLATE_TEST_CASE("attention: any number of threads gives the same bits", "[kernels][attention]",
                    float, double) {
   for_every_isa<TestType>([] {
-    const Case c{{{53, 53}, {150, 80}, {4, 60}, {1, 1}, {70, 70}}, 3, 32, 0.1};
+    const Case c{.sequences = {{53, 53}, {150, 80}, {4, 60}, {1, 1}, {70, 70}},
+                 .heads = 4,
+                 .head_dim = 32,
+                 .dropout = 0.1,
+                 .heads_per_key = 2,
+                 .keys_before = 40,
+                 .bias = true,
+                 .map = MapKind::probabilities,
+                 .shared = true};
     std::vector<std::vector<TestType>> first;
-    for (const int n : {1, 2, 3, 8}) {
+    for (const int n : {1, 2, 3, 8, 64}) {
       set_thread_count(n);
       Attention<TestType> x(c);
       x.forward();
       x.backward();
       INFO("threads " << n);
-      std::vector<std::vector<TestType>> found = {x.out.data, x.lse.data, x.dq.data, x.dk.data,
-                                                  x.dv.data};
+      std::vector<std::vector<TestType>> found = {x.out.data, x.lse.data, x.map.data,  x.dq.data,
+                                                  x.dk.data,  x.dv.data,  x.dbias.data};
       if (n == 1) first = found;
       for (std::size_t i = 0; i < found.size(); ++i)
         CHECK(std::memcmp(found[i].data(), first[i].data(), found[i].size() * sizeof(TestType)) ==

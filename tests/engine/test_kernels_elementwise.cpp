@@ -1,10 +1,15 @@
-// fill, unary, binary and reduce against double loops.
+// fill, unary, binary and where against double loops.
 #include "tests/engine/kernel_testing.h"
 
 using namespace retort;
 using namespace retort::testing;
 
 namespace {
+
+// What clamp and inside take in these tests.
+constexpr double kFirst = -0.75, kSecond = 1.25;
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 double reference(UnaryOp op, double x) {
   switch (op) {
@@ -18,12 +23,24 @@ double reference(UnaryOp op, double x) {
       return std::log(x);
     case UnaryOp::sqrt:
       return std::sqrt(x);
+    case UnaryOp::rsqrt:
+      return 1 / std::sqrt(x);
     case UnaryOp::reciprocal:
       return 1 / x;
     case UnaryOp::tanh:
       return std::tanh(x);
     case UnaryOp::erf:
       return std::erf(x);
+    case UnaryOp::sin:
+      return std::sin(x);
+    case UnaryOp::cos:
+      return std::cos(x);
+    case UnaryOp::gelu_tanh:
+      return x * sigmoid(2 * std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x));
+    case UnaryOp::silu:
+      return x * sigmoid(x);
+    case UnaryOp::softplus:
+      return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))) + 0 * x;
     case UnaryOp::gelu:
       return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
     case UnaryOp::relu:
@@ -33,11 +50,13 @@ double reference(UnaryOp op, double x) {
     case UnaryOp::square:
       return x * x;
     case UnaryOp::sigmoid:
-      return 1 / (1 + std::exp(-x));
-    case UnaryOp::step:
-      return x > 0 ? 1 : 0;
+      return sigmoid(x);
     case UnaryOp::sign:
       return std::isnan(x) ? x : x > 0 ? 1 : x < 0 ? -1 : 0;
+    case UnaryOp::clamp:
+      return std::isnan(x) ? x : std::fmin(std::fmax(x, kFirst), kSecond);
+    case UnaryOp::inside:
+      return x > kFirst && x < kSecond;
   }
   return kNan;
 }
@@ -57,22 +76,46 @@ double reference(BinaryOp op, double a, double b) {
       return nan ? kNan : std::fmax(a, b);
     case BinaryOp::minimum:
       return nan ? kNan : std::fmin(a, b);
+    case BinaryOp::power:
+      return std::pow(a, b);
     case BinaryOp::equal:
       return a == b;
+    case BinaryOp::not_equal:
+      return a != b;
     case BinaryOp::less:
       return a < b;
+    case BinaryOp::less_equal:
+      return a <= b;
+    case BinaryOp::relu_backward:
+      return b <= 0 ? 0 : a;
+    case BinaryOp::tanh_backward:
+      return a * (1 - b * b);
+    case BinaryOp::sigmoid_backward:
+      return a * (b * (1 - b));
     case BinaryOp::gelu_backward: {
       const double density = std::exp(-0.5 * b * b) / std::sqrt(2 * std::acos(-1.0));
       return a * (0.5 * (1 + std::erf(b / std::sqrt(2.0))) + b * density);
     }
-    case BinaryOp::tanh_backward:
-      return a * (1 - b * b);
+    case BinaryOp::gelu_tanh_backward: {
+      const double c = 2 * std::sqrt(2 / std::acos(-1.0));
+      const double s = sigmoid(c * (b + 0.044715 * b * b * b));
+      // Where s is 0 or 1 the slope is, whatever b².
+      const double bend =
+          s * (1 - s) > 0 ? b * s * (1 - s) * c * (1 + 3 * 0.044715 * b * b) : 0 * s;
+      return a * (s + bend);
+    }
+    case BinaryOp::silu_backward: {
+      const double s = sigmoid(b);
+      return a * (s * (1 + b * (1 - s)));
+    }
   }
   return kNan;
 }
 
-constexpr int kUnaryOps = static_cast<int>(UnaryOp::sign) + 1;
-constexpr int kBinaryOps = static_cast<int>(BinaryOp::tanh_backward) + 1;
+bool is_backward(BinaryOp op) { return op > BinaryOp::relu_backward; }
+
+constexpr int kUnaryOps = static_cast<int>(UnaryOp::inside) + 1;
+constexpr int kBinaryOps = static_cast<int>(BinaryOp::silu_backward) + 1;
 
 // Overflow to ±∞ and underflow happen where T's range ends.
 template <class T>
@@ -97,7 +140,7 @@ void check_unary(UnaryOp op, const std::vector<std::int64_t>& sizes,
   const Guarded<T> x(hostile_values(x_size, 7 + static_cast<std::uint64_t>(op)));
   const auto y = same_for_all_threads([&] {
     Guarded<T> result(std::vector<double>(static_cast<std::size_t>(y_size), -77));
-    UnaryArgs args{op, x.data(), result.data(), make_plan<2>(sizes, {from, to})};
+    UnaryArgs args{op, x.data(), result.data(), make_plan<2>(sizes, {from, to}), kFirst, kSecond};
     launch<T>(kernels().unary, args);
     return result;
   });
@@ -107,10 +150,10 @@ void check_unary(UnaryOp op, const std::vector<std::int64_t>& sizes,
   for (std::size_t i = 0; i < source.size(); ++i)
     expected[static_cast<std::size_t>(target[i])] =
         rounded<T>(reference(op, static_cast<double>(x[source[i]])));
-  const Tolerance limit = tolerance<T>(op == UnaryOp::gelu);
+  const Tolerance limit = tolerance<T>(op == UnaryOp::gelu || op == UnaryOp::gelu_tanh);
   INFO("unary op " << static_cast<int>(op) << ", " << y_size << " outputs");
   // Sigmoid's denominator overflows before its value underflows.
-  const double absolute = op == UnaryOp::sigmoid ? 1e-37 : limit.absolute;
+  const double absolute = op == UnaryOp::sigmoid || op == UnaryOp::silu ? 1e-35 : limit.absolute;
   CHECK(first_far(y, expected, limit.relative, absolute) == -1);
 }
 
@@ -132,7 +175,7 @@ void check_binary(BinaryOp op, const std::vector<std::int64_t>& sizes,
   const auto left = offsets(sizes, a_stride);
   const auto right = offsets(sizes, b_stride);
   const auto target = offsets(sizes, y_stride);
-  double absolute = op == BinaryOp::gelu_backward || op == BinaryOp::tanh_backward ? 1e-6 : 1.5e-45;
+  double absolute = is_backward(op) ? 1e-6 : 1.5e-45;
   if (std::is_same_v<T, double>) absolute *= 1e-9;
   for (std::size_t i = 0; i < left.size(); ++i) {
     const auto u = static_cast<double>(a[left[i]]);
@@ -140,7 +183,7 @@ void check_binary(BinaryOp op, const std::vector<std::int64_t>& sizes,
     double value = rounded<T>(reference(op, u, v));
     const auto found = static_cast<double>(y[target[i]]);
     // The derivatives cancel: their error is that of dy times a number near one.
-    const bool derivative = op == BinaryOp::gelu_backward || op == BinaryOp::tanh_backward;
+    const bool derivative = is_backward(op);
     const double scale = derivative && std::isfinite(u) ? std::fabs(u) + 1 : 1;
     INFO("binary op " << static_cast<int>(op) << " of " << u << " and " << v << ": found " << found
                       << ", expected " << value);
@@ -180,16 +223,31 @@ TEST_CASE("unary kernels equal their formulas", "[kernels]") {
   });
 }
 
+namespace {
+
+// |found − expected| in units of the last place of f32.
+double units_off(float found, double expected) {
+  const auto nearest = static_cast<float>(expected);
+  if (std::isinf(nearest)) return found == nearest ? 0 : kInfinity;
+  const double unit = static_cast<double>(std::nextafter(std::fabs(nearest), INFINITY)) -
+                      std::fabs(static_cast<double>(nearest));
+  return std::fabs(static_cast<double>(found) - expected) / unit;
+}
+
+}  // namespace
+
 TEST_CASE("f32 functions stay within a few units in the last place", "[kernels]") {
   const Restore restore;
   struct Case {
     UnaryOp op;
     double low, high, units;
   };
-  const Case cases[] = {{UnaryOp::exp, -104, 89, 1},
-                        {UnaryOp::log, 0, 3.4e38, 0.8},
-                        {UnaryOp::tanh, -10, 10, 1.3},
-                        {UnaryOp::erf, -4.5, 4.5, 1}};
+  const Case cases[] = {{UnaryOp::exp, -104, 89, 1},          {UnaryOp::log, 0, 3.4e38, 0.8},
+                        {UnaryOp::tanh, -10, 10, 1.3},        {UnaryOp::erf, -4.5, 4.5, 1},
+                        {UnaryOp::sin, -100, 100, 1.5},       {UnaryOp::cos, -100, 100, 1.5},
+                        {UnaryOp::sin, -3.4e38, 3.4e38, 1.5}, {UnaryOp::cos, -3.4e38, 3.4e38, 1.5},
+                        {UnaryOp::rsqrt, 0, 3.4e38, 1.5},     {UnaryOp::silu, -80, 1e4, 3},
+                        {UnaryOp::softplus, -80, 1e4, 2}};
   for (const std::string& isa : available_isas()) {
     use_isa(isa);
     for (const Case& c : cases) {
@@ -213,15 +271,7 @@ TEST_CASE("f32 functions stay within a few units in the last place", "[kernels]"
         UnaryArgs args{c.op, x.data(), y.data(), make_plan<2>({x.size()}, {{1}, {1}})};
         launch<float>(kernels().unary, args);
         for (std::int64_t i = 0; i < x.size(); ++i) {
-          const double expected = reference(c.op, static_cast<double>(x[i]));
-          const auto nearest = static_cast<float>(expected);
-          if (std::isinf(nearest)) {
-            if (y[i] != nearest) worst = kInfinity, worst_at = x[i];
-            continue;
-          }
-          const double unit = static_cast<double>(std::nextafter(std::fabs(nearest), INFINITY)) -
-                              std::fabs(static_cast<double>(nearest));
-          const double error = std::fabs(static_cast<double>(y[i]) - expected) / unit;
+          const double error = units_off(y[i], reference(c.op, static_cast<double>(x[i])));
           if (!(error <= worst)) worst = error, worst_at = x[i];
         }
       }
@@ -270,6 +320,120 @@ TEST_CASE("binary kernels equal their formulas", "[kernels]") {
   });
 }
 
+TEST_CASE("f32 powers stay within a few units in the last place", "[kernels]") {
+  for_every_table([](auto zero) {
+    if (!std::is_same_v<decltype(zero), float>) return;
+    constexpr std::int64_t kCount = 1 << 17;
+    RandomStream random(3);
+    Guarded<float> x(kCount), y(kCount), power(kCount);
+    for (std::int64_t i = 0; i < kCount; ++i) {
+      x[i] = static_cast<float>(std::exp2(random.uniform() * 250 - 125));
+      y[i] = static_cast<float>(random.normal() * std::exp2(random.uniform() * 12 - 6));
+      if (i % 4 == 0) x[i] = static_cast<float>(1 + random.normal() * 0.01);
+      if (i % 8 == 0) y[i] *= 100;
+      if (i % 4 == 1) {
+        y[i] = std::round(y[i]);
+        x[i] = -x[i];
+      }
+    }
+    launch<float>(kernels().binary, BinaryArgs{BinaryOp::power, x.data(), y.data(), power.data(),
+                                               make_plan<3>({kCount}, {{1}, {1}, {1}})});
+    double worst = 0;
+    std::int64_t at = 0;
+    for (std::int64_t i = 0; i < kCount; ++i) {
+      const double error =
+          units_off(power[i], std::pow(static_cast<double>(x[i]), static_cast<double>(y[i])));
+      if (!(error <= worst)) worst = error, at = i;
+    }
+    INFO(x[at] << " to the power of " << y[at] << ": " << power[at] << ", " << worst
+               << " units off");
+    CHECK(worst <= 1.5);
+  });
+}
+
+TEST_CASE("powers of special numbers are those of C", "[kernels]") {
+  const double special[] = {0.0,    -0.0,       1.0,  -1.0,      0.5,       -0.5,  2.0,
+                            -2.0,   3.0,        -3.0, 2.5,       1e30,      -1e30, 1e-40,
+                            -1e-40, 16777215.0, kNan, kInfinity, -kInfinity};
+  for_every_table([&](auto zero) {
+    using T = decltype(zero);
+    Guarded<T> x(static_cast<std::int64_t>(std::size(special))), y(1), power(x.size());
+    for (std::int64_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(special[i]);
+    for (const double exponent : special) {
+      y[0] = static_cast<T>(exponent);
+      launch<T>(kernels().binary, BinaryArgs{BinaryOp::power, x.data(), y.data(), power.data(),
+                                             make_plan<3>({x.size()}, {{1}, {0}, {1}})});
+      for (std::int64_t i = 0; i < x.size(); ++i) {
+        const double expected =
+            rounded<T>(std::pow(static_cast<double>(x[i]), static_cast<double>(y[0])));
+        INFO(x[i] << " to the power of " << y[0] << ": found " << power[i] << ", expected "
+                  << expected);
+        CHECK(close(static_cast<double>(power[i]), expected, 3e-7, 1.5e-45));
+        if (!std::isnan(expected))
+          CHECK(std::signbit(static_cast<double>(power[i])) == std::signbit(expected));
+      }
+    }
+  });
+}
+
+TEST_CASE("sin and cos of zeros, infinities and the largest numbers", "[kernels]") {
+  for_every_table([](auto zero) {
+    using T = decltype(zero);
+    const Guarded<T> x({0.0, -0.0, kInfinity, -kInfinity, kNan, 3.4028234663852886e38, -71476.0,
+                        71476.0078125, 1e5, -1e9});
+    Guarded<T> sine(x.size()), cosine(x.size());
+    const auto plan = make_plan<2>({x.size()}, {{1}, {1}});
+    launch<T>(kernels().unary, UnaryArgs{UnaryOp::sin, x.data(), sine.data(), plan});
+    launch<T>(kernels().unary, UnaryArgs{UnaryOp::cos, x.data(), cosine.data(), plan});
+    CHECK_FALSE(std::signbit(static_cast<double>(sine[0])));
+    CHECK(std::signbit(static_cast<double>(sine[1])));
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      const auto angle = static_cast<double>(x[i]);
+      INFO(angle);
+      CHECK(close(static_cast<double>(sine[i]), std::sin(angle), 1.2e-7, 0));
+      CHECK(close(static_cast<double>(cosine[i]), std::cos(angle), 1.2e-7, 0));
+    }
+  });
+}
+
+TEST_CASE("where chooses in every layout", "[kernels]") {
+  for_every_table([](auto zero) {
+    using T = decltype(zero);
+    const auto check_where = [](const std::vector<std::int64_t>& sizes,
+                                const std::vector<std::vector<std::int64_t>>& strides,
+                                std::int64_t size) {
+      auto conditions = random_values(size, 8);
+      for (std::int64_t i = 0; i < size; ++i) {
+        double& c = conditions[static_cast<std::size_t>(i)];
+        if (i % 3 == 0) c = i % 2 == 0 ? 0.0 : -0.0;
+        if (i % 7 == 1) c = kNan;  // isn't 0
+      }
+      const Guarded<T> condition(conditions), a(hostile_values(size, 2)),
+          b(hostile_values(size, 9));
+      const auto y = same_for_all_threads([&] {
+        Guarded<T> result(std::vector<double>(static_cast<std::size_t>(size), -77));
+        launch<T>(kernels().where, WhereArgs{condition.data(), a.data(), b.data(), result.data(),
+                                             make_plan<4>(sizes, strides)});
+        return result;
+      });
+      std::vector<double> expected(static_cast<std::size_t>(size), -77);
+      const auto c_at = offsets(sizes, strides[0]), a_at = offsets(sizes, strides[1]),
+                 b_at = offsets(sizes, strides[2]), y_at = offsets(sizes, strides[3]);
+      for (std::size_t i = 0; i < y_at.size(); ++i)
+        expected[static_cast<std::size_t>(y_at[i])] =
+            static_cast<double>(condition[c_at[i]] == T(0) ? b[b_at[i]] : a[a_at[i]]);
+      CHECK(first_far(y, expected, 0, 0) == -1);
+    };
+    for (const std::int64_t n : {0, 1, 7, 8, 9, 15, 16, 17, 33, 250})
+      check_where({n}, {{1}, {1}, {1}, {1}}, n);
+    check_where({37}, {{1}, {0}, {1}, {1}}, 37);
+    check_where({37}, {{0}, {1}, {0}, {1}}, 37);
+    check_where({5, 19}, {{0, 1}, {1, 0}, {19, 1}, {19, 1}}, 95);
+    check_where({5, 19}, {{1, 5}, {19, 1}, {0, 0}, {1, 5}}, 95);
+    check_where({3, 20000}, {{20000, 1}, {0, 1}, {1, 0}, {20000, 1}}, 60000);
+  });
+}
+
 TEST_CASE("fill writes every element and nothing else", "[kernels]") {
   for_every_table([](auto zero) {
     using T = decltype(zero);
@@ -281,84 +445,5 @@ TEST_CASE("fill writes every element and nothing else", "[kernels]") {
       for (std::int64_t i = 0; i < n; ++i) all = all && y[i] == static_cast<T>(0.1);
       CHECK(all);
     }
-  });
-}
-
-namespace {
-
-template <class T>
-void check_reduce(ReduceOp op, const std::vector<std::int64_t>& outer,
-                  const std::vector<std::int64_t>& outer_stride,
-                  const std::vector<std::int64_t>& inner,
-                  const std::vector<std::int64_t>& inner_stride,
-                  const std::vector<double>& values) {
-  const Guarded<T> x(values);
-  const auto rows = offsets(outer, outer_stride);
-  const auto terms = offsets(inner, inner_stride);
-  const auto y = same_for_all_threads([&] {
-    Guarded<T> result(static_cast<std::int64_t>(rows.size()));
-    launch<T>(kernels().reduce,
-              ReduceArgs{op, x.data(), result.data(), make_plan<1>(outer, {outer_stride}),
-                         make_plan<1>(inner, {inner_stride})});
-    return result;
-  });
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    double total = op == ReduceOp::sum ? 0 : -kInfinity, magnitude = 0;
-    for (const std::int64_t term : terms) {
-      const auto v = static_cast<double>(x[rows[r] + term]);
-      magnitude += std::fabs(v);
-      if (op == ReduceOp::sum) total += v;
-      else total = std::isnan(total) || std::isnan(v) ? kNan : std::fmax(total, v);
-    }
-    const double epsilon = std::is_same_v<T, double> ? 1e-15 : 4e-7;
-    const double absolute = op == ReduceOp::maximum ? 0 : epsilon * magnitude;
-    INFO("row " << r << " of " << rows.size() << ", " << terms.size() << " terms: found "
-                << y[static_cast<std::int64_t>(r)] << ", expected " << total);
-    CHECK(close(static_cast<double>(y[static_cast<std::int64_t>(r)]), rounded<T>(total), 0,
-                std::isfinite(absolute) ? absolute : 0));
-  }
-}
-
-}  // namespace
-
-TEST_CASE("reductions equal double loops in every layout", "[kernels]") {
-  for_every_table([](auto zero) {
-    using T = decltype(zero);
-    for (const ReduceOp op : {ReduceOp::sum, ReduceOp::maximum}) {
-      for (const std::int64_t n : {0, 1, 7, 8, 9, 15, 16, 17, 64, 65, 1000, 5000}) {
-        const auto x = random_values(3 * n, 11);
-        check_reduce<T>(op, {}, {}, {n}, {1}, x);    // to a scalar
-        check_reduce<T>(op, {3}, {n}, {n}, {1}, x);  // rows
-        check_reduce<T>(op, {n}, {1}, {3}, {n}, x);  // columns
-        check_reduce<T>(op, {n}, {3}, {3}, {1}, x);  // short rows
-        check_reduce<T>(op, {3}, {1}, {n}, {3}, x);  // few columns
-      }
-      const auto x = random_values(240, 12);
-      check_reduce<T>(op, {4, 5}, {60, 1}, {12}, {5}, x);  // the middle dimension
-      check_reduce<T>(op, {12}, {5}, {4, 5}, {60, 1}, x);  // the outer two
-      check_reduce<T>(op, {5}, {2}, {6, 4}, {40, 10}, x);  // nothing contiguous
-      check_reduce<T>(op, {4}, {60}, {3, 4}, {20, 1}, x);  // sliced rows
-      check_reduce<T>(op, {6}, {1}, {}, {}, x);            // nothing to reduce
-      check_reduce<T>(op, {3}, {0}, {10}, {1}, x);         // broadcast
-      check_reduce<T>(op, {}, {}, {300000}, {1}, random_values(300000, 13));
-      check_reduce<T>(op, {2}, {1}, {150000}, {2}, random_values(300000, 14));
-      check_reduce<T>(op, {70}, {1}, {4100}, {71}, random_values(4100 * 71, 15));
-      check_reduce<T>(op, {600}, {1}, {300}, {600}, random_values(600 * 300, 16));
-    }
-  });
-}
-
-TEST_CASE("reductions let NaN and infinity through from any position", "[kernels]") {
-  for_every_table([](auto zero) {
-    using T = decltype(zero);
-    for (const double bad : {kNan, kInfinity, -kInfinity})
-      for (std::size_t at = 0; at < 70; ++at) {
-        auto x = random_values(70, 20);
-        x[at] = bad;
-        for (const ReduceOp op : {ReduceOp::sum, ReduceOp::maximum}) {
-          check_reduce<T>(op, {}, {}, {70}, {1}, x);
-          check_reduce<T>(op, {7}, {1}, {10}, {7}, x);
-        }
-      }
   });
 }

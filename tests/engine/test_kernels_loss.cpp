@@ -75,12 +75,20 @@ Guarded<T> run_divergence(const Guarded<T>& student, const Guarded<T>& teacher,
     Guarded<T> out(1 + student.size());
     T* const p = out.data();
     const T upstream = static_cast<T>(dloss);
-    launch<T>(kernels().kl_divergence,
-              KlDivergenceArgs{student.data(), teacher.data(), labels, p, shape.rows, shape.columns,
-                               temperature, &factor});
-    launch<T>(kernels().kl_divergence_backward,
-              KlDivergenceBackwardArgs{&upstream, student.data(), teacher.data(), labels, p + 1,
-                                       shape.rows, shape.columns, temperature, &factor});
+    Guarded<T> statistics(4 * shape.rows);
+    const KlDivergenceArgs args{.student = student.data(),
+                                .teacher = teacher.data(),
+                                .labels = labels,
+                                .loss = p,
+                                .statistics = statistics.data(),
+                                .rows = shape.rows,
+                                .columns = shape.columns,
+                                .temperature = temperature,
+                                .beta = 0,
+                                .factor = &factor};
+    launch<T>(kernels().kl_divergence, args);
+    launch<T>(kernels().kl_divergence_backward, KlDivergenceBackwardArgs{args, &upstream, statistics.data(), p + 1});
+    CHECK(statistics.intact());
     return out;
   });
 }

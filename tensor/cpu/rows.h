@@ -1,0 +1,70 @@
+// Rows that stream through memory: results larger than the caches are written around them, and the
+// next row is fetched while this one is computed with.
+#pragma once
+
+#include "tensor/cpu/loops.h"
+
+namespace retort::isa::RETORT_ISA {
+namespace {
+
+/// An array larger than this won't be found in a cache by whoever reads it next.
+constexpr std::int64_t kStreamBytes = std::int64_t{64} << 20;
+
+#if defined(RETORT_ISA_avx512)
+RETORT_INLINE void store_around(float* p, VecF x) { _mm512_stream_ps(p, x.value); }
+template <class S>
+RETORT_INLINE void store_around(S* p, VecF x) {
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), narrow(x, S{}));
+}
+RETORT_INLINE void drain_stores() { _mm_sfence(); }
+#elif defined(RETORT_ISA_avx2)
+RETORT_INLINE void store_around(float* p, VecF x) { _mm256_stream_ps(p, x.value); }
+template <class S>
+RETORT_INLINE void store_around(S* p, VecF x) {
+  _mm_stream_si128(reinterpret_cast<__m128i*>(p), narrow(x, S{}));
+}
+RETORT_INLINE void drain_stores() { _mm_sfence(); }
+#else
+template <class S>
+RETORT_INLINE void store_around(S* p, Vec<Compute<S>> x) {
+  store(p, x);
+}
+RETORT_INLINE void drain_stores() {}
+#endif
+
+/// How the rows of one result are written: with plain stores, or around the caches, which saves
+/// reading lines that are only going to be overwritten. The bits are the same.
+template <class S>
+class Writer {
+ public:
+  /// For y: [rows, columns], written by whole vectors from the beginning of each row.
+  RETORT_INLINE Writer(const S* y, std::int64_t rows, std::int64_t columns)
+      : around_(rows * columns * kSize > kStreamBytes && columns * kSize % 64 == 0 &&
+                reinterpret_cast<std::uintptr_t>(y) % 64 == 0) {}
+  RETORT_INLINE void operator()(S* p, Vec<Compute<S>> x, AllLanes) const {
+    if (around_) store_around(p, x);
+    else store(p, x);
+  }
+  RETORT_INLINE void operator()(S* p, Vec<Compute<S>> x, FirstLanes lanes) const {
+    store(p, x, lanes);
+  }
+  /// At the end of a thread's part: others may read it from now on.
+  RETORT_INLINE void finish() const {
+    if (around_) drain_stores();
+  }
+
+ private:
+  static constexpr std::int64_t kSize = static_cast<std::int64_t>(sizeof(S));
+  bool around_;
+};
+
+/// Fetches row + columns … while `Passes` passes go over `row`: pass k fetches the k-th part, so
+/// that memory is busy all the time. (Behind the last row nothing happens: a prefetch never
+/// faults.)
+template <int Passes, class S>
+RETORT_INLINE void fetch_next(const S* row, std::int64_t columns, int pass, std::int64_t i) {
+  __builtin_prefetch(row + columns + (pass * columns + i) / Passes);
+}
+
+}  // namespace
+}  // namespace retort::isa::RETORT_ISA
