@@ -69,7 +69,10 @@ Variable kl_divergence(const Variable& student, const Tensor& teacher, double te
   const Tensor t = ops::scale(teacher.to(dtype), inverse);
   // Logarithms of 0 as a number that 0 may be multiplied with.
   const double lowest = -1e30;
-  if (beta == 1) z = z + Variable(ops::scale(ops::binary(BinaryOp::equal, t, -std::numeric_limits<double>::infinity()), lowest));
+  if (beta == 1) {
+    const Tensor excluded = ops::binary(BinaryOp::equal, t, -std::numeric_limits<double>::infinity());
+    z = z + Variable(ops::scale(excluded, lowest));
+  }
   const Variable log_q = reference::log_softmax(z);
   const Variable log_p = ops::binary(BinaryOp::maximum, reference::log_softmax(t).value(), lowest);
   const Variable p = exp(log_p), q = exp(log_q);

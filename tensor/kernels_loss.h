@@ -1,10 +1,10 @@
 // Argument structs of the losses; kernels.h says what S and T are.
 //
-// Every loss is loss[0] = factor[0] · Σ of what its comment says over the rows that count; factor is
-// one over the number of terms in the whole optimiser step, so that micro-batches add up to the mean.
-// loss and dloss: T. labels (i32 [rows], null: every row counts) are class ids where a loss needs
-// some; a row whose label is −100 doesn't count: it is not read, and its gradient is 0. No such row at
-// all gives a loss of 0.
+// Every loss is loss[0] = factor[0] · Σ of what its comment says over the rows that count; factor
+// is one over the number of terms in the whole optimiser step, so that micro-batches add up to the
+// mean. loss and dloss: T. labels (i32 [rows], null: every row counts) are class ids where a loss
+// needs some; a row whose label is −100 doesn't count: it is not read, and its gradient is 0. No
+// such row at all gives a loss of 0.
 #pragma once
 
 #include <cstdint>
@@ -32,14 +32,15 @@ struct CrossEntropyBackwardArgs {
   const double* factor;
 };
 
-/// student, teacher: logits [rows, columns]. With p = softmax(teacher / temperature), q = softmax(student
-/// / temperature) and m = beta·p + (1 − beta)·q, the Jensen-Shannon divergence (Agarwal et al. 2024,
-/// "GKD", eq. 1) Σ beta·KL(p‖m) + (1 − beta)·KL(q‖m); at the ends, by definition, KL(p‖q) for beta = 0
-/// and KL(q‖p) for beta = 1. In log space: finite for any finite logits. A class whose teacher logit is
-/// −∞ has p = 0; for beta = 1 it is taken away from the student, too, since KL(q‖p) would be infinite.
-/// The T² factor of Hinton et al. is the objective's business, not the kernel's.
-/// statistics: T [rows, 4], saved for the derivative: of the teacher and then of the student what is
-/// subtracted from the logits, and log Σ exp of what that leaves over the temperature.
+/// student, teacher: logits [rows, columns]. With p = softmax(teacher / temperature), q =
+/// softmax(student / temperature) and m = beta·p + (1 − beta)·q, the Jensen-Shannon divergence
+/// (Agarwal et al. 2024, "GKD", eq. 1) Σ beta·KL(p‖m) + (1 − beta)·KL(q‖m); at the ends, by
+/// definition, KL(p‖q) for beta = 0 and KL(q‖p) for beta = 1. In log space: finite for any finite
+/// logits. A class whose teacher logit is −∞ has p = 0; for beta = 1 it is taken away from the
+/// student, too, since KL(q‖p) would be infinite. The T² factor of Hinton et al. is the objective's
+/// business, not the kernel's. statistics: T [rows, 4], saved for the derivative: of the teacher
+/// and then of the student what is subtracted from the logits, and log Σ exp of what that leaves
+/// over the temperature.
 struct KlDivergenceArgs {
   const void* student;
   const void* teacher;
@@ -52,8 +53,9 @@ struct KlDivergenceArgs {
   const double* factor;
 };
 
-/// dstudent = dloss[0] · factor[0] · (q − p) / temperature for beta = 0, else dloss[0] · factor[0] ·
-/// q · (g − Σ q·g) / temperature with g = log(q / p) for beta = 1 and (1 − beta) · log(q / m) between.
+/// dstudent = dloss[0] · factor[0] · (q − p) / temperature for beta = 0, else dloss[0] · factor[0]
+/// · q · (g − Σ q·g) / temperature with g = log(q / p) for beta = 1 and (1 − beta) · log(q / m)
+/// between.
 struct KlDivergenceBackwardArgs {
   KlDivergenceArgs forward;  // without loss and statistics
   const void* dloss;
@@ -61,8 +63,8 @@ struct KlDivergenceBackwardArgs {
   void* dstudent;
 };
 
-/// logits: [rows, columns]; targets: T [rows, columns] in [0, 1]; positive_weight w: T [columns] or null
-/// (all 1). Σ over rows and columns of −w·y·log σ(x) − (1 − y)·log(1 − σ(x)).
+/// logits: [rows, columns]; targets: T [rows, columns] in [0, 1]; positive_weight w: T [columns] or
+/// null (all 1). Σ over rows and columns of −w·y·log σ(x) − (1 − y)·log(1 − σ(x)).
 struct BinaryCrossEntropyArgs {
   const void* logits;
   const void* targets;
@@ -80,7 +82,8 @@ struct BinaryCrossEntropyBackwardArgs {
   void* dlogits;
 };
 
-/// What an error e costs: e², or with Huber's form ½e²/beta where |e| < beta and |e| − ½beta elsewhere.
+/// What an error e costs: e², or with Huber's form ½e²/beta where |e| < beta and |e| − ½beta
+/// elsewhere.
 enum class ErrorCost : int { squared, smooth_l1 };
 
 /// a, b: [rows, columns]. Σ over rows and columns of cost(a − b).
@@ -102,8 +105,9 @@ struct ErrorLossBackwardArgs {
   void* da;
 };
 
-/// a, b: [rows, columns]. similarity = a·b / (a_norm · b_norm) with a_norm = max(‖a‖, epsilon) and b_norm
-/// likewise; the three: T [rows], the norms saved for the derivative. (No loss: no factor, no labels.)
+/// a, b: [rows, columns]. similarity = a·b / (a_norm · b_norm) with a_norm = max(‖a‖, epsilon) and
+/// b_norm likewise; the three: T [rows], the norms saved for the derivative. (No loss: no factor,
+/// no labels.)
 struct CosineSimilarityArgs {
   const void* a;
   const void* b;

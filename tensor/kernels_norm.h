@@ -72,8 +72,8 @@ struct RmsNormBackwardArgs {
   double weight_offset;
 };
 
-/// y = x·scale, scale = 1/√(Σ x² + epsilon) per row; x, y: [rows, columns]; scale: [rows] of T, saved
-/// for the derivative.
+/// y = x·scale, scale = 1/√(Σ x² + epsilon) per row; x, y: [rows, columns]; scale: [rows] of T,
+/// saved for the derivative.
 struct NormalizeArgs {
   const void* x;
   void* y;

@@ -1,6 +1,6 @@
 // A head over a vocabulary and its loss in one: logits = hidden·weightᵀ + bias exist for a chunk of
-// rows at a time only, forwards and (computed again) backwards, so that [tokens, vocabulary] is never
-// stored. A row's loss and gradient don't depend on the chunk it is in.
+// rows at a time only, forwards and (computed again) backwards, so that [tokens, vocabulary] is
+// never stored. A row's loss and gradient don't depend on the chunk it is in.
 #include <algorithm>
 
 #include "tensor/ops_internal.h"
@@ -21,13 +21,13 @@ void check_head(const VocabularyHead& head, const char* op) {
   const Tensor &hidden = head.hidden, &weight = head.weight;
   check(hidden.defined() && weight.defined(), op, ": an argument is undefined");
   check(hidden.rank() == 2 && weight.rank() == 2 && hidden.size(1) == weight.size(1), op,
-        ": expected hidden [rows, width] and weight [vocabulary, width], found ", hidden.shape(), " and ",
-        weight.shape());
+        ": expected hidden [rows, width] and weight [vocabulary, width], found ", hidden.shape(),
+        " and ", weight.shape());
   check_compute_dtype(hidden, weight, op, "weight");
   if (!head.bias.defined()) return;
   check_compute_dtype(hidden, head.bias, op, "bias");
-  check(head.bias.shape() == Shape{weight.size(0)}, op, ": bias: expected [", weight.size(0), "], found ",
-        head.bias.shape());
+  check(head.bias.shape() == Shape{weight.size(0)}, op, ": bias: expected [", weight.size(0),
+        "], found ", head.bias.shape());
 }
 
 // The rows that count, or an undefined tensor if all do.
@@ -44,7 +44,8 @@ Tensor counted_rows(const Tensor& labels, std::int64_t rows, const char* op) {
 Tensor pick_rows(const Tensor& x, const Tensor& counted, std::int64_t begin, std::int64_t end) {
   return counted.defined() ? embedding(x, counted.slice(0, begin, end)) : x.slice(0, begin, end);
 }
-Tensor pick_labels(const Tensor& labels, const Tensor& counted, std::int64_t begin, std::int64_t end) {
+Tensor pick_labels(const Tensor& labels, const Tensor& counted, std::int64_t begin,
+                   std::int64_t end) {
   if (!labels.defined()) return {};
   if (!counted.defined()) return labels.slice(0, begin, end);
   const std::int32_t *label = labels.data<std::int32_t>(), *row = counted.data<std::int32_t>();
@@ -88,7 +89,8 @@ VocabularyGradients add_gradients(const VocabularyHead& head, const Tensor& labe
     result.dbias = Tensor::zeros(head.bias.shape(), head.bias.dtype());
   for_chunks(head, counted, [&](std::int64_t begin, std::int64_t end) {
     const Tensor hidden = pick_rows(head.hidden, counted, begin, end).to(head.weight.dtype());
-    const Tensor d = dlogits(logits_of(head, hidden), pick_labels(labels, counted, begin, end), begin, end);
+    const Tensor d =
+        dlogits(logits_of(head, hidden), pick_labels(labels, counted, begin, end), begin, end);
     if (want_parameters) matmul_into(result.dweight, d.transpose(), hidden, true);
     if (result.dbias.defined()) add_to(result.dbias, sum_to(d, head.bias.shape()));
     if (!want_hidden) return;
@@ -109,51 +111,57 @@ Tensor linear_cross_entropy(const VocabularyHead& head, const Tensor& labels, do
   check(labels.defined(), "linear_cross_entropy: labels are missing");
   const Tensor counted = counted_rows(labels, head.hidden.size(0), "linear_cross_entropy");
   return add_losses(head, labels, counted,
-                    [&](const Tensor& logits, const Tensor& chunk_labels, std::int64_t, std::int64_t) {
-                      return cross_entropy(logits, chunk_labels, factor).loss;
-                    });
+                    [&](const Tensor& logits, const Tensor& chunk_labels, std::int64_t,
+                        std::int64_t) { return cross_entropy(logits, chunk_labels, factor).loss; });
 }
 
 VocabularyGradients linear_cross_entropy_backward(const Tensor& dloss, const VocabularyHead& head,
                                                   const Tensor& labels, double factor,
                                                   bool want_hidden, bool want_parameters) {
   const Tensor counted = counted_rows(labels, head.hidden.size(0), "linear_cross_entropy_backward");
-  return add_gradients(head, labels, counted, want_hidden, want_parameters,
-                       [&](const Tensor& logits, const Tensor& chunk_labels, std::int64_t, std::int64_t) {
-                         const Tensor lse = cross_entropy(logits, chunk_labels, factor).lse;
-                         return cross_entropy_backward(dloss, logits, chunk_labels, lse, factor);
-                       });
+  return add_gradients(
+      head, labels, counted, want_hidden, want_parameters,
+      [&](const Tensor& logits, const Tensor& chunk_labels, std::int64_t, std::int64_t) {
+        const Tensor lse = cross_entropy(logits, chunk_labels, factor).lse;
+        return cross_entropy_backward(dloss, logits, chunk_labels, lse, factor);
+      });
 }
 
 Tensor linear_kl_divergence(const VocabularyHead& student, const VocabularyHead& teacher,
                             const Tensor& labels, double temperature, double factor, double beta) {
   check_head(student, "linear_kl_divergence");
   check_head(teacher, "linear_kl_divergence: teacher");
-  check(student.hidden.size(0) == teacher.hidden.size(0) && student.weight.size(0) == teacher.weight.size(0),
+  check(student.hidden.size(0) == teacher.hidden.size(0) &&
+            student.weight.size(0) == teacher.weight.size(0),
         "linear_kl_divergence: the student has ", student.hidden.size(0), " rows and ",
         student.weight.size(0), " classes, the teacher ", teacher.hidden.size(0), " and ",
         teacher.weight.size(0));
   const Tensor counted = counted_rows(labels, student.hidden.size(0), "linear_kl_divergence");
   return add_losses(student, {}, counted,
                     [&](const Tensor& logits, const Tensor&, std::int64_t begin, std::int64_t end) {
-                      const Tensor target = logits_of(teacher, pick_rows(teacher.hidden, counted, begin, end));
+                      const Tensor target =
+                          logits_of(teacher, pick_rows(teacher.hidden, counted, begin, end));
                       return kl_divergence(logits, target, {}, temperature, factor, beta).loss;
                     });
 }
 
-VocabularyGradients linear_kl_divergence_backward(const Tensor& dloss, const VocabularyHead& student,
-                                                  const VocabularyHead& teacher, const Tensor& labels,
-                                                  double temperature, double factor, double beta,
-                                                  bool want_hidden, bool want_parameters) {
-  const Tensor counted = counted_rows(labels, student.hidden.size(0), "linear_kl_divergence_backward");
-  return add_gradients(student, {}, counted, want_hidden, want_parameters,
-                       [&](const Tensor& logits, const Tensor&, std::int64_t begin, std::int64_t end) {
-                         const Tensor target = logits_of(teacher, pick_rows(teacher.hidden, counted, begin, end));
-                         const Tensor statistics =
-                             kl_divergence(logits, target, {}, temperature, factor, beta).statistics;
-                         return kl_divergence_backward(dloss, logits, target, statistics, {}, temperature,
-                                                       factor, beta);
-                       });
+VocabularyGradients linear_kl_divergence_backward(const Tensor& dloss,
+                                                  const VocabularyHead& student,
+                                                  const VocabularyHead& teacher,
+                                                  const Tensor& labels, double temperature,
+                                                  double factor, double beta, bool want_hidden,
+                                                  bool want_parameters) {
+  const Tensor counted =
+      counted_rows(labels, student.hidden.size(0), "linear_kl_divergence_backward");
+  return add_gradients(
+      student, {}, counted, want_hidden, want_parameters,
+      [&](const Tensor& logits, const Tensor&, std::int64_t begin, std::int64_t end) {
+        const Tensor target = logits_of(teacher, pick_rows(teacher.hidden, counted, begin, end));
+        const Tensor statistics =
+            kl_divergence(logits, target, {}, temperature, factor, beta).statistics;
+        return kl_divergence_backward(dloss, logits, target, statistics, {}, temperature, factor,
+                                      beta);
+      });
 }
 
 }  // namespace retort::ops

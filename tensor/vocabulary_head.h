@@ -5,8 +5,9 @@
 
 namespace retort {
 
-/// logits = hidden·weightᵀ + bias: hidden [rows, width] (a half, too), weight [vocabulary, width] and bias
-/// [vocabulary] (or undefined) in the compute dtype. Student and teacher may differ in width.
+/// logits = hidden·weightᵀ + bias: hidden [rows, width] (a half, too), weight [vocabulary, width]
+/// and bias [vocabulary] (or undefined) in the compute dtype. Student and teacher may differ in
+/// width.
 struct VocabularyHead {
   Tensor hidden, weight, bias;
 };
