@@ -47,8 +47,8 @@ TEST_CASE("bench matmul prints the 13 shapes of BERT, a JSON object a line", "[c
     CHECK(line.find("dtype")->as_string("dtype") == "f32");
   }
   CHECK(layouts == std::map<std::string, int>{{"NN", 3}, {"NT", 6}, {"TN", 4}});
-  CHECK(shapes.count("[2048,3072,768]") == 1);
-  CHECK(shapes.count("[768,768,1000]") == 1);
+  CHECK(shapes.count("[2048, 3072, 768]") == 1);
+  CHECK(shapes.count("[768, 768, 1000]") == 1);
 }
 
 TEST_CASE("bench stream prints every stream, plain and non-temporal", "[command][bench]") {
