@@ -1,7 +1,10 @@
 // Matrix products of BERT-base: forward (NT), gradient of the input (NN), gradient of the weight
 // (TN).
+#include <memory>
+
 #include "tensor/base/philox.h"
 #include "tensor/ops.h"
+#include "tensor/prepared.h"
 #include "tools/bench.h"
 
 namespace retort::tools {
@@ -43,6 +46,35 @@ Tensor random_numbers(std::int64_t count, std::uint64_t seed) {
   return x;
 }
 
+/// linear + bias + GELU + linear of BERT-base on 2,048 tokens: no gradient, weights packed ahead.
+BenchCase feed_forward(DType dtype) {
+  constexpr std::int64_t kTokens = 2048, kHidden = 768, kInner = 3072;
+  struct Layers {
+    Tensor x, first, first_bias, second, second_bias;
+    Prepared first_packed, second_packed;
+  };
+  const auto layers = std::make_shared<Layers>();
+  layers->x = random_numbers(kTokens * kHidden, 3).reshape({kTokens, kHidden}).to(dtype);
+  layers->first = random_numbers(kInner * kHidden, 4).reshape({kInner, kHidden});
+  layers->first_bias = random_numbers(kInner, 5);
+  layers->second = random_numbers(kHidden * kInner, 6).reshape({kHidden, kInner});
+  layers->second_bias = random_numbers(kHidden, 7);
+  BenchCase c;
+  c.name = "linear, gelu, linear";
+  c.shape = {kTokens, kInner, kHidden};
+  c.dtype = dtype;
+  c.work = 2.0 * 2.0 * kTokens * kHidden * kInner;
+  c.call = [layers] {
+    ops::LinearOptions up, down;
+    up.gelu = true;
+    up.prepared = &layers->first_packed;
+    down.prepared = &layers->second_packed;
+    ops::linear(ops::linear(layers->x, layers->first, layers->first_bias, up), layers->second,
+                layers->second_bias, down);
+  };
+  return c;
+}
+
 }  // namespace
 
 std::vector<BenchCase> matmul_cases(const BenchOptions& options) {
@@ -74,6 +106,7 @@ std::vector<BenchCase> matmul_cases(const BenchOptions& options) {
     };
     cases.push_back(std::move(c));
   }
+  if (options.all_shapes) cases.push_back(feed_forward(options.dtype));
   return cases;
 }
 

@@ -77,6 +77,26 @@ RETORT_ZMM_LOOP(issue_zmm_f32, RETORT_ZMM_F32)
 RETORT_ZMM_LOOP(issue_zmm_f64, RETORT_ZMM_F64)
 RETORT_ZMM_LOOP(issue_zmm_bf16, RETORT_ZMM_BF16)
 
+struct alignas(64) TileConfiguration {
+  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// Two tiles of A by two of B, as a product uses them.
+void issue_tiles(std::int64_t iterations) {
+  const TileConfiguration all;
+  asm volatile("ldtilecfg %0" : : "m"(all));
+  asm volatile(
+      "tilezero %%tmm0\n tilezero %%tmm1\n tilezero %%tmm2\n tilezero %%tmm3\n"
+      "tilezero %%tmm4\n tilezero %%tmm5\n tilezero %%tmm6\n tilezero %%tmm7\n"
+      ".align 64\n 1:\n"
+      "tdpbf16ps %%tmm6, %%tmm4, %%tmm0\n tdpbf16ps %%tmm7, %%tmm4, %%tmm1\n"
+      "tdpbf16ps %%tmm6, %%tmm5, %%tmm2\n tdpbf16ps %%tmm7, %%tmm5, %%tmm3\n"
+      "dec %0\n jnz 1b\n tilerelease\n"
+      : "+r"(iterations)::"memory", "cc");
+}
+
 #endif
 
 struct Instruction {
@@ -93,9 +113,11 @@ const Instruction& instruction_of(DType dtype) {
   static const Instruction zmm_f32 = {"zmm f32 FMA", issue_zmm_f32, 24 * 32};
   static const Instruction zmm_f64 = {"zmm f64 FMA", issue_zmm_f64, 24 * 16};
   static const Instruction zmm_bf16 = {"VDPBF16PS", issue_zmm_bf16, 24 * 64};
+  static const Instruction tiles = {"TDPBF16PS", issue_tiles, 4 * 2 * 16 * 16 * 32};
   const std::string isa = kernels().isa;
   if (isa == "avx2") return dtype == DType::f64 ? ymm_f64 : ymm_f32;
   if (isa == "avx512bf16" && dtype == DType::bf16) return zmm_bf16;
+  if (isa == "amx" && dtype == DType::bf16) return tiles;
   if (isa != "generic") return dtype == DType::f64 ? zmm_f64 : zmm_f32;
 #endif
   return baseline;

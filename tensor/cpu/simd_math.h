@@ -10,10 +10,12 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
+#if defined(RETORT_ISA_generic)
 RETORT_INLINE Vec<double> exp(Vec<double> x) { return {std::exp(x.value)}; }
 RETORT_INLINE Vec<double> log(Vec<double> x) { return {std::log(x.value)}; }
 RETORT_INLINE Vec<double> tanh(Vec<double> x) { return {std::tanh(x.value)}; }
 RETORT_INLINE Vec<double> erf(Vec<double> x) { return {std::erf(x.value)}; }
+#endif
 
 RETORT_INLINE Vec<float> constant(float x) { return broadcast<Vec<float>>(x); }
 
