@@ -6,6 +6,8 @@
 // derivative uses and what tests compare with.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +19,8 @@
 #include "tensor/vocabulary_head.h"
 
 namespace retort {
+
+class Prepared;
 
 // elementwise ----------------------------------------------------------------------------------
 Variable add(const Variable& a, const Variable& b);
@@ -154,8 +158,16 @@ Variable matmul(const Variable& a, const Variable& b);
 /// result has those that occur once, in alphabetical order. What is summed over two operands is a
 /// matmul.
 Variable einsum(std::string_view equation, const Variables& operands);
-/// x·weightᵀ + bias: x [rows, in], weight [out, in], bias [out] or undefined → [rows, out].
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {});
+struct LinearOptions {
+  std::optional<DType> compute = {};  ///< what operands are rounded to, backward too; x's type when absent
+  std::optional<DType> result = {};   ///< of the output; x's type when absent
+  bool gelu = false;                  ///< gelu(…) of it all; fused where no gradient will be needed
+  std::shared_ptr<Prepared> prepared = {};  ///< keeps the weight packed
+};
+/// x·weightᵀ + bias: x [rows, in], weight [out, in], bias [out] or undefined → [rows, out]. Each gradient
+/// has its argument's type: a weight's is f32 even when operands are rounded to bf16.
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {},
+                const LinearOptions& options = {});
 
 // softmax, norm --------------------------------------------------------------------------------
 Variable softmax(const Variable& x);      ///< along the last dimension

@@ -9,6 +9,13 @@ Linear::Linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs)
     : weight_(scope.add("weight", {outputs, inputs}, Init::normal, true)),
       bias_(scope.add("bias", {outputs}, Init::zeros, false)) {}
 
+Variable Linear::operator()(const Variable& x) const {
+  // A frozen weight is packed once; one that is trained changes before it is read again.
+  LinearOptions options;
+  if (!weight_.variable.requires_grad()) options.prepared = weight_.prepared;
+  return linear(x, weight_.variable, bias_.variable, options);
+}
+
 LayerNorm::LayerNorm(const Scope& scope, std::int64_t columns, double epsilon)
     : weight_(scope.add("weight", {columns}, Init::ones, false)),
       bias_(scope.add("bias", {columns}, Init::zeros, false)),

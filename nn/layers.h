@@ -12,7 +12,7 @@ namespace retort {
 class Linear {
  public:
   Linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs);
-  Variable operator()(const Variable& x) const { return linear(x, weight_.variable, bias_.variable); }
+  Variable operator()(const Variable& x) const;
 
  private:
   Parameter& weight_;  // [outputs, inputs]

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "autograd/variable.h"
+#include "tensor/prepared.h"
 
 namespace retort {
 
@@ -20,6 +22,7 @@ struct Parameter {
   Init init = Init::normal;
   bool decay = true;  ///< biases and norms are not decayed
   Variable variable;  ///< a leaf, or a constant when frozen; undefined until loaded or initialised
+  std::shared_ptr<Prepared> prepared = std::make_shared<Prepared>();  ///< packed copies of the variable
 };
 
 /// All parameters of a model in the order of their creation; addresses never change.

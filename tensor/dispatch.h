@@ -8,7 +8,8 @@
 
 namespace retort {
 
-/// The table in use. The first call reads RETORT_ISA (generic, avx2, avx512); an unknown name, or one
+/// The table in use. The first call reads RETORT_ISA (generic, avx2, avx512,
+/// avx512bf16, amx); an unknown name, or one
 /// that this CPU or build lacks, is an error that lists those that it has.
 const KernelTable& kernels();
 

@@ -28,19 +28,32 @@
 
 namespace retort {
 
-/// c[b, i, j] (+)= Σ_p a[b, i, p] · b[b, p, j] + bias[j], summed over p in ascending order with one
-/// fused multiply-add each, whatever the blocking (so a row's bits never depend on m).
+/// c[b, i, j] (+)= Σ_p a[b, i, p] · b[b, p, j] + bias[j], then gelu when asked for.
 /// a(i, p) at a_row·i + a_col·p; b(p, j) at b_row·p + b_col·j; c(i, j) at c_row·i + j.
+/// f32, f64: c is one chain of fused multiply-adds in ascending order of p, whatever the blocking.
+/// bf16: sums in f32 in the order of the instruction that multiplies (tensor/cpu/bf16/tile.h), denormal
+/// numbers counting as zeros. Either way an element's bits depend on its row of a and its column of b
+/// alone. Tables without bf16 instructions leave that entry empty.
 struct MatmulArgs {
   const void* a;
   const void* b;
   void* c;
-  const void* bias;  // [n] or null; added last
+  const void* bias;  // [n] or null, T; added last
   std::int64_t batch, m, n, k;
   std::int64_t a_batch, a_row, a_col;
   std::int64_t b_batch, b_row, b_col;
   std::int64_t c_batch, c_row;
   bool accumulate;  // add to c instead of overwriting it
+  bool gelu = false;
+  bool f32_result = false;         // bf16 only: c is f32
+  const void* packed_b = nullptr;  // what matmul_pack made of b, which isn't read then; batch is 1
+};
+
+/// Packs b [k, n] of later products into Launch::workspace, which the caller keeps; the workspace query
+/// says how large that is. A packed b belongs to the kernel table that packed it.
+struct MatmulPackArgs {
+  const void* b;
+  std::int64_t n, k, b_row, b_col;
 };
 
 /// x, residual (may be null), y: [rows, columns]. y = dropout(x) + residual.

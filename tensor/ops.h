@@ -5,6 +5,7 @@
 // beside halves: losses, statistics, the parameters of norms and their gradients.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,10 @@
 #include "tensor/row_sparse.h"
 #include "tensor/tensor.h"
 #include "tensor/vocabulary_head.h"
+
+namespace retort {
+class Prepared;
+}
 
 namespace retort::ops {
 
@@ -87,6 +92,16 @@ Sorted topk(const Tensor& x, std::int64_t k, int dim, bool largest = true);
 /// [..., m, k] × [..., k, n] → [..., m, n]; leading dimensions broadcast; any strides.
 /// bias ([n]) is added when defined.
 Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias = {});
+struct LinearOptions {
+  std::optional<DType> compute = {};  ///< what x and weight are rounded to; x's type when absent
+  std::optional<DType> result = {};   ///< of the output; x's type when absent
+  bool gelu = false;                  ///< applied to the output
+  Prepared* prepared = nullptr;       ///< keeps the weight packed
+};
+/// x·weightᵀ + bias: x [rows, in], weight [out, in], any strides → [rows, out]. Sums and bias are in f32
+/// (f64 for f64 operands), whatever the types of the arguments.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+              const LinearOptions& options = {});
 /// c = a·b, or c += a·b, in place: two matrices of any strides, c contiguous.
 void matmul_into(Tensor& c, const Tensor& a, const Tensor& b, bool accumulate);
 

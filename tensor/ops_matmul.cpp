@@ -1,5 +1,6 @@
-// Matrix products of any strides and leading dimensions.
+// Matrix products of any strides and leading dimensions, and linear layers on them.
 #include "tensor/ops_internal.h"
+#include "tensor/prepared.h"
 
 namespace retort::ops {
 namespace {
@@ -23,15 +24,22 @@ bool single_batch_stride(const Tensor& x, std::int64_t& stride) {
   return true;
 }
 
-}  // namespace
+// Whether the table in use multiplies this type; f32 stands in for halves that it can't.
+bool has_kernel(DType dtype) {
+  return kernels().matmul[static_cast<std::size_t>(slot(dtype, "matmul"))] != nullptr;
+}
 
-Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
-  check_same_dtype(a, b, "matmul");
-  if (is_half(a.dtype())) {
-    const Tensor wide_bias = bias.defined() ? bias.to(DType::f32) : Tensor();
-    return matmul(a.to(DType::f32), b.to(DType::f32), wide_bias).to(a.dtype());
-  }
-  const int number = slot_f32_f64(a.dtype(), "matmul");
+// What happens to a product on its way out.
+struct Finish {
+  Tensor bias = {};  // [n], in the type that is computed in
+  bool gelu = false;
+  DType result = DType::f32;  // the operands' type, or f32
+  Tensor packed = {};         // b as Prepared has it, or undefined
+};
+
+// a has a dtype for which there is a kernel, and so has b unless it comes packed.
+Tensor multiply(const Tensor& a, const Tensor& b, const Finish& finish) {
+  const auto number = static_cast<std::size_t>(slot(a.dtype(), "matmul"));
   check(a.rank() >= 2 && b.rank() >= 2, "matmul: expected two matrices, found ", a.shape(), " x ", b.shape());
   check(a.size(-1) == b.size(-2), "matmul: inner dimensions differ: ", a.shape(), " x ", b.shape());
   const auto leading = [](const Tensor& x) {
@@ -57,14 +65,14 @@ Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
   Shape shape = batch;
   shape.append(a.size(-2));
   shape.append(b.size(-1));
-  Tensor c = Tensor::empty(shape, a.dtype());
+  Tensor c = Tensor::empty(shape, finish.result);
   if (c.count() == 0) return c;
   Tensor dense_bias;
-  if (bias.defined()) {
-    check_same_dtype(a, bias, "matmul");
-    check(bias.rank() == 1 && bias.size(0) == b.size(-1), "matmul: bias: expected [", b.size(-1),
-          "], found ", bias.shape());
-    dense_bias = bias.contiguous();
+  if (finish.bias.defined()) {
+    check_compute_dtype(a, finish.bias, "matmul", "bias");
+    check(finish.bias.rank() == 1 && finish.bias.size(0) == b.size(-1), "matmul: bias: expected [", b.size(-1),
+          "], found ", finish.bias.shape());
+    dense_bias = finish.bias.contiguous();
   }
   const std::int64_t m = a.size(-2), n = b.size(-1);
   launch(kernels().matmul[number], kernels().matmul_workspace[number],
@@ -84,19 +92,33 @@ Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
                     .b_col = right.strides()[-1],
                     .c_batch = m * n,
                     .c_row = n,
-                    .accumulate = false});
+                    .accumulate = false,
+                    .gelu = finish.gelu,
+                    .f32_result = is_half(a.dtype()) && finish.result == DType::f32,
+                    .packed_b = finish.packed.defined() ? finish.packed.raw() : nullptr});
   return c;
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, const Tensor& bias) {
+  check_same_dtype(a, b, "matmul");
+  const DType dtype = a.dtype();
+  if (has_kernel(dtype)) return multiply(a, b, {.bias = bias, .result = dtype});
+  return multiply(a.to(DType::f32), b.to(DType::f32), {.bias = bias, .result = DType::f32}).to(dtype);
 }
 
 void matmul_into(Tensor& c, const Tensor& a, const Tensor& b, bool accumulate) {
   check_same_dtype(a, b, "matmul");
-  check_same_dtype(a, c, "matmul");
+  check(c.defined() && (c.dtype() == a.dtype() || c.dtype() == compute_dtype(a.dtype())), "matmul: expected a result in ",
+        name(compute_dtype(a.dtype())), ", found ", c.defined() ? name(c.dtype()) : "nothing");
   check(a.rank() == 2 && b.rank() == 2 && a.size(1) == b.size(0), "matmul: expected two matrices that fit, found ",
         a.shape(), " x ", b.shape());
   check(c.shape() == Shape{a.size(0), b.size(1)} && c.is_contiguous(), "matmul: expected a contiguous result of shape ",
         Shape{a.size(0), b.size(1)}, ", found ", c.shape());
   if (c.count() == 0) return;
-  const int number = slot_f32_f64(a.dtype(), "matmul");
+  if (!has_kernel(a.dtype())) return matmul_into(c, a.to(DType::f32), b.to(DType::f32), accumulate);
+  const auto number = static_cast<std::size_t>(slot(a.dtype(), "matmul"));
   launch(kernels().matmul[number], kernels().matmul_workspace[number],
          MatmulArgs{.a = a.raw(),
                     .b = b.raw(),
@@ -114,7 +136,29 @@ void matmul_into(Tensor& c, const Tensor& a, const Tensor& b, bool accumulate) {
                     .b_col = b.strides()[1],
                     .c_batch = 0,
                     .c_row = b.size(1),
-                    .accumulate = accumulate});
+                    .accumulate = accumulate,
+                    .f32_result = c.dtype() != a.dtype()});
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
+  check(x.defined() && weight.defined(), "linear: an argument is undefined");
+  check(x.rank() == 2 && weight.rank() == 2 && x.size(1) == weight.size(1), "linear: expected x [rows, in] and weight [out, in], found ",
+        x.shape(), " and ", weight.shape());
+  const DType compute = options.compute.value_or(x.dtype()), result = options.result.value_or(x.dtype());
+  check(is_floating(compute) && is_floating(result), "linear: expected floating-point types, found ", name(compute), " and ",
+        name(result));
+  Finish finish;
+  finish.bias = bias.defined() ? bias.to(compute_dtype(compute)) : bias;
+  finish.gelu = options.gelu;
+  if (!has_kernel(compute)) {  // the same numbers, multiplied in f32
+    const auto rounded = [&](const Tensor& t) { return t.to(compute).to(DType::f32); };
+    return multiply(rounded(x), rounded(weight).transpose(), finish).to(result);
+  }
+  finish.result = result == compute ? compute : compute_dtype(compute);
+  const Tensor b = weight.transpose();
+  if (options.prepared) finish.packed = options.prepared->packed(b, compute);
+  const Tensor right = finish.packed.defined() ? b : weight.to(compute).transpose();
+  return multiply(x.to(compute), right, finish).to(result);
 }
 
 }  // namespace retort::ops

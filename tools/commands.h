@@ -22,5 +22,6 @@ void add_inspect(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_train_tokenizer(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 
 }  // namespace retort::tools

@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
     retort::tools::add_data(app, action);
     retort::tools::add_tokenize(app, action);
     retort::tools::add_train_tokenizer(app, action);
+    retort::tools::add_bench(app, action);
     check_command(app, argc, argv);
     try {
       app.parse(argc, argv);

@@ -3,20 +3,23 @@
 // Large products pack B once into shared memory, then every task packs its own rows of A, block of
 // p by block of p, and multiplies panels (the scheme of Goto and van de Geijn, "Anatomy of
 // high-performance matrix multiplication", ACM TOMS 2008). Products with few rows, and batches of
-// small ones, read A in place and pack at most one panel of B at a time. All ways give the same
-// bits (see matmul_tile.h), so the choice may depend on sizes and threads as it likes.
+// small ones, read A in place and pack at most one panel of B at a time. An operand B that is used
+// often can be packed once and for all (matmul_pack). All ways give the same bits (see
+// matmul_tile.h), so the choice may depend on sizes and threads as it likes.
 #include "tensor/cpu/export.h"
 #include "tensor/cpu/loops.h"
 #include "tensor/cpu/matmul_tile.h"
+#include "tensor/cpu/simd_math.h"
+#include "tensor/functors.h"
 #include "tensor/kernels.h"
 
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-constexpr std::int64_t kRowsPerTask = 256;  // a block of A: this times kDepth, in the L2 cache
-constexpr std::int64_t kSharedElements = 1 << 22;  // packed B is at most about this large
-constexpr std::int64_t kSharedDepth = 4096;        // and at most this deep
-constexpr std::int64_t kInPlaceRows = 64;          // up to here packing A doesn't pay
+constexpr std::int64_t kRowsPerTask = 256;          // at most
+constexpr std::int64_t kBlockElements = 192 << 10;  // a task's rows of A, packed, in the L2 cache
+constexpr std::int64_t kSharedElements = 1 << 22;   // packed B is at most about this large
+constexpr std::int64_t kInPlaceRows = 64;           // up to here packing A doesn't pay
 constexpr std::int64_t kSmallWork = 1 << 21;  // multiply-adds of a product that needs no blocking
 constexpr std::int64_t kTaskWork = 1 << 19;   // multiply-adds worth handing to a thread
 
@@ -32,56 +35,93 @@ bool is_local(const MatmulArgs& g) {
   return g.m <= kInPlaceRows || g.k == 0 || g.m * g.n <= kSmallWork / g.k;
 }
 
-/// The blocks of one large product.
+/// x = gelu(x) for complete columns of c, which are still in the caches.
+template <class T>
+void apply_gelu(T* x, std::int64_t row, std::int64_t rows, std::int64_t columns) {
+  for (std::int64_t i = 0; i < rows; ++i, x += row) {
+    if constexpr (sizeof(T) == sizeof(double)) {
+      for (std::int64_t j = 0; j < columns; ++j) x[j] = functors::Gelu{}(x[j]);
+    } else {
+      sweep<T>(columns, [&](std::int64_t j, auto lanes) {
+        store(x + j, functors::Gelu{}(load(x + j, lanes)), lanes);
+      });
+    }
+  }
+}
+
+/// Panel `panel` of B, all of k; as the tiles read it.
+template <class T>
+void pack_panel_of_b(const MatmulArgs& g, const T* b, std::int64_t panel, T* packed) {
+  constexpr std::int64_t kColumns = TileShape<T>::kColumns;
+  pack_panel<T, kColumns>(b + panel * kColumns * g.b_col, g.b_col, g.b_row,
+                          smaller(kColumns, g.n - panel * kColumns), g.k, packed);
+}
+
+/// The blocks of one large product, from its sizes alone.
 template <class T>
 struct SharedBlocks {
   using Shape = TileShape<T>;
   explicit SharedBlocks(const MatmulArgs& g) {
-    depth = even_block(g.k, kSharedDepth, 8);
-    columns = even_block(g.n, larger(kSharedElements / depth, Shape::kColumns), Shape::kColumns);
-    rows = even_block(g.m, kRowsPerTask, Shape::kRows);
+    columns = even_block(g.n, larger(kSharedElements / g.k, Shape::kColumns), Shape::kColumns);
+    const std::int64_t most = smaller(kRowsPerTask, larger(kBlockElements / g.k, 4 * Shape::kRows));
+    rows = even_block(g.m, most / Shape::kRows * Shape::kRows, Shape::kRows);
+    depth = even_block(g.k, Shape::kDepth, 8);
   }
-  std::int64_t packed_b() const { return depth * columns; }
-  static constexpr std::int64_t packed_a() { return kRowsPerTask * Shape::kDepth; }
-  std::int64_t depth, columns;  // of the packed part of B
-  std::int64_t rows;            // of a task, at most
+  std::int64_t packed_b(const MatmulArgs& g) const { return g.packed_b ? 0 : g.k * columns; }
+  std::int64_t packed_a(const MatmulArgs& g) const { return g.k * rows; }
+  std::int64_t columns;  // of the packed part of B
+  std::int64_t rows;     // of a task, at most
+  std::int64_t depth;    // of the part of a panel that stays in the L1 cache
 };
 
-/// Rows [0, m) and panels of one task of a large product; p runs over the packed part of B.
+/// Rows [0, m) and columns [0, n) of one task of a large product.
 template <class T>
 struct Block {
   const T* a;
-  std::int64_t a_row, a_col;
   const T* packed_b;
-  std::int64_t panel;  // elements of one packed panel
   T* c;
-  std::int64_t c_row;
   const T* bias;
-  std::int64_t m, n, k;
-  bool load_c;
+  std::int64_t m, n;
+  std::int64_t next_rows;  // behind these: those that this thread will probably take next
+  std::int64_t next_step;
 };
 
+/// Panel by panel of B, and within a panel depth by depth, so that its columns of c stay in the L2
+/// cache until they are complete.
 template <class T>
-void multiply_block(const Block<T>& x, T* packed_a) {
+void multiply_block(const MatmulArgs& g, const Block<T>& x, std::int64_t depth, T* packed_a) {
   using Shape = TileShape<T>;
-  const std::int64_t depth = even_block(x.k, Shape::kDepth, 8);
-  for (std::int64_t p = 0; p < x.k; p += depth) {
-    const std::int64_t k = smaller(depth, x.k - p);
-    const std::int64_t a_panel = k * Shape::kRows;
-    for (std::int64_t i = 0; i < x.m; i += Shape::kRows)
-      pack_panel<T, Shape::kRows>(x.a + i * x.a_row + p * x.a_col, x.a_row, x.a_col,
-                                  smaller(Shape::kRows, x.m - i), k, packed_a + i * k);
-    TileArgs<T> t{};
-    t.a = packed_a;
-    t.k = k;
-    t.c_row = x.c_row;
-    t.load_c = x.load_c || p > 0;
-    for (std::int64_t j = 0; j < x.n; j += Shape::kColumns) {
-      t.b = x.packed_b + j / Shape::kColumns * x.panel + p * Shape::kColumns;
-      t.c = x.c + j;
-      t.bias = x.bias && p + k == x.k ? x.bias + j : nullptr;
-      multiply_panel<T, true, true>(t, x.m, smaller(Shape::kColumns, x.n - j), a_panel);
+  const std::int64_t rows = ceil_div(x.m, Shape::kRows) * Shape::kRows;
+  for (std::int64_t p = 0; p < g.k; p += depth)
+    for (std::int64_t i = 0; i < x.m; i += Shape::kRows) {
+      const std::int64_t k = smaller(depth, g.k - p);
+      pack_panel<T, Shape::kRows>(x.a + i * g.a_row + p * g.a_col, g.a_row, g.a_col,
+                                  smaller(Shape::kRows, x.m - i), k, packed_a + p * rows + i * k);
     }
+  const std::int64_t panels = ceil_div(x.n, Shape::kColumns), tiles = rows / Shape::kRows;
+  Prefetch next_a = Prefetch::matrix(x.a + x.next_step * g.a_row, g.a_row, g.a_col, x.next_rows,
+                                     g.k, panels * tiles * g.k / 8);
+  TileArgs<T> t{};
+  t.c_row = g.c_row;
+  t.next_a = &next_a;
+  t.b = x.packed_b;
+  for (std::int64_t j = 0; j < x.n; j += Shape::kColumns) {
+    t.c = x.c + j;
+    for (std::int64_t p = 0; p < g.k; p += depth) {
+      t.k = smaller(depth, g.k - p);
+      t.a = packed_a + p * rows;
+      t.load_c = g.accumulate || p > 0;
+      t.bias = x.bias && p + t.k == g.k ? x.bias + j : nullptr;
+      // The next part of B lies behind this one.
+      const std::int64_t left =
+          (panels * g.k) * Shape::kColumns - (t.b - x.packed_b) - t.k * Shape::kColumns;
+      Prefetch next_b = Prefetch::matrix(t.b + t.k * Shape::kColumns, left, 1, left > 0 ? 1 : 0,
+                                         smaller(left, t.k * Shape::kColumns), tiles * t.k / 8);
+      t.next_b = &next_b;
+      multiply_panel<T, true, true>(t, x.m, smaller(Shape::kColumns, x.n - j), t.k * Shape::kRows);
+      t.b += t.k * Shape::kColumns;
+    }
+    if (g.gelu) apply_gelu(x.c + j, g.c_row, x.m, smaller(Shape::kColumns, x.n - j));
   }
 }
 
@@ -90,60 +130,58 @@ template <class T>
 void multiply_shared(const MatmulArgs& g, const T* a, const T* b, T* c, T* workspace) {
   using Shape = TileShape<T>;
   const SharedBlocks<T> blocks(g);
-  T* const packed_a = workspace + blocks.packed_b();
+  T* const packed_a = workspace + blocks.packed_b(g);
   const std::int64_t threads = thread_count();
+  const std::int64_t panel_size = g.k * Shape::kColumns;
   for (std::int64_t j0 = 0; j0 < g.n; j0 += blocks.columns) {
     const std::int64_t n = smaller(blocks.columns, g.n - j0);
-    const std::int64_t panels = ceil_div(n, Shape::kColumns);
-    for (std::int64_t p0 = 0; p0 < g.k; p0 += blocks.depth) {
-      const std::int64_t k = smaller(blocks.depth, g.k - p0);
-      const std::int64_t panel_size = k * Shape::kColumns;
+    const std::int64_t panels = ceil_div(n, Shape::kColumns), first = j0 / Shape::kColumns;
+    const T* packed_b = static_cast<const T*>(g.packed_b);
+    if (packed_b) {
+      packed_b += first * panel_size;
+    } else {
       parallel_chunks(panels, [&](std::int64_t panel, int) {
-        const std::int64_t j = panel * Shape::kColumns;
-        pack_panel<T, Shape::kColumns>(b + (j0 + j) * g.b_col + p0 * g.b_row, g.b_col, g.b_row,
-                                       smaller(Shape::kColumns, n - j), k,
-                                       workspace + panel * panel_size);
+        pack_panel_of_b(g, b, first + panel, workspace + panel * panel_size);
       });
-      // Several tasks per thread even out their speeds; below 96 rows, or on many threads, columns
-      // are split instead, at the price of packing A more than once.
-      const std::int64_t wanted = threads == 1 ? 1 : threads <= 4 ? 4 * threads : 2 * threads;
-      const std::int64_t row_tasks =
-          larger(ceil_div(g.m, blocks.rows), smaller(wanted, ceil_div(g.m, 96)));
-      const std::int64_t rows = ceil_div(ceil_div(g.m, row_tasks), Shape::kRows) * Shape::kRows;
-      const std::int64_t row_blocks = ceil_div(g.m, rows);
-      const std::int64_t column_tasks = smaller(ceil_div(wanted, row_blocks), ceil_div(panels, 2));
-      const std::int64_t task_panels = ceil_div(panels, column_tasks);
-      const std::int64_t column_blocks = ceil_div(panels, task_panels);
-      parallel_chunks(row_blocks * column_blocks, [&](std::int64_t task, int worker) {
-        const std::int64_t i = task / column_blocks * rows;
-        const std::int64_t j = task % column_blocks * task_panels * Shape::kColumns;
-        Block<T> x;
-        x.a = a + i * g.a_row + p0 * g.a_col;
-        x.a_row = g.a_row;
-        x.a_col = g.a_col;
-        x.packed_b = workspace + task % column_blocks * task_panels * panel_size;
-        x.panel = panel_size;
-        x.c = c + i * g.c_row + j0 + j;
-        x.c_row = g.c_row;
-        x.bias = g.bias && p0 + k == g.k ? static_cast<const T*>(g.bias) + j0 + j : nullptr;
-        x.m = smaller(rows, g.m - i);
-        x.n = smaller(task_panels * Shape::kColumns, n - j);
-        x.k = k;
-        x.load_c = g.accumulate || p0 > 0;
-        multiply_block(x, packed_a + worker * SharedBlocks<T>::packed_a());
-      });
+      packed_b = workspace;
     }
+    // Several tasks per thread even out their speeds; below 96 rows, or on many threads, columns
+    // are split instead, at the price of packing A more than once.
+    const std::int64_t wanted = threads == 1 ? 1 : threads <= 4 ? 4 * threads : 2 * threads;
+    const std::int64_t row_tasks =
+        larger(ceil_div(g.m, blocks.rows), smaller(wanted, ceil_div(g.m, 96)));
+    const std::int64_t rows = ceil_div(ceil_div(g.m, row_tasks), Shape::kRows) * Shape::kRows;
+    const std::int64_t row_blocks = ceil_div(g.m, rows);
+    const std::int64_t column_tasks = smaller(ceil_div(wanted, row_blocks), ceil_div(panels, 2));
+    const std::int64_t task_panels = ceil_div(panels, column_tasks);
+    const std::int64_t column_blocks = ceil_div(panels, task_panels);
+    parallel_chunks(row_blocks * column_blocks, [&](std::int64_t task, int worker) {
+      const std::int64_t i = task / column_blocks * rows;
+      const std::int64_t j = task % column_blocks * task_panels * Shape::kColumns;
+      Block<T> x;
+      x.a = a + i * g.a_row;
+      x.packed_b = packed_b + task % column_blocks * task_panels * panel_size;
+      x.c = c + i * g.c_row + j0 + j;
+      x.bias = g.bias ? static_cast<const T*>(g.bias) + j0 + j : nullptr;
+      x.m = smaller(rows, g.m - i);
+      x.n = smaller(task_panels * Shape::kColumns, n - j);
+      x.next_step = threads * rows;
+      x.next_rows = smaller(rows, g.m - i - x.next_step);
+      multiply_block(g, x, blocks.depth, packed_a + worker * blocks.packed_a(g));
+    });
   }
 }
 
-/// Columns [j, j + n) of one product, A in place, B in place when its rows are contiguous and few
-/// rows of A use them.
+/// Panel `panel` of one product, A in place, B in place when its rows are contiguous and few rows
+/// of A use them.
 template <class T>
-void multiply_column_panel(const MatmulArgs& g, const T* a, const T* b, T* c, const T* bias,
-                           std::int64_t n, T* packed) {
+void multiply_column_panel(const MatmulArgs& g, const T* a, const T* b, T* c, std::int64_t panel,
+                           T* room) {
   using Shape = TileShape<T>;
-  const bool in_place = g.b_col == 1 && g.m <= 2 * Shape::kRows;
+  const std::int64_t j = panel * Shape::kColumns, n = smaller(Shape::kColumns, g.n - j);
+  const bool in_place = !g.packed_b && g.b_col == 1 && g.m <= 2 * Shape::kRows;
   const std::int64_t depth = even_block(g.k, Shape::kDepth, 8);
+  const T* const packed = static_cast<const T*>(g.packed_b);
   std::int64_t p = 0;
   do {  // once even when k is 0: that writes zeros and the bias
     TileArgs<T> t{};
@@ -151,21 +189,24 @@ void multiply_column_panel(const MatmulArgs& g, const T* a, const T* b, T* c, co
     t.a = a + p * g.a_col;
     t.a_row = g.a_row;
     t.a_col = g.a_col;
-    t.b = b + p * g.b_row;
     t.b_row = g.b_row;
-    t.c = c;
+    t.c = c + j;
     t.c_row = g.c_row;
     t.load_c = g.accumulate || p > 0;
-    t.bias = p + t.k == g.k ? bias : nullptr;
+    t.bias = g.bias && p + t.k == g.k ? static_cast<const T*>(g.bias) + j : nullptr;
     if (in_place) {
+      t.b = b + p * g.b_row + j;
       multiply_panel<T, false, false>(t, g.m, n, 0);
     } else {
-      pack_panel<T, Shape::kColumns>(t.b, g.b_col, g.b_row, n, t.k, packed);
-      t.b = packed;
+      t.b = packed ? packed + (panel * g.k + p) * Shape::kColumns : room;
+      if (!packed)
+        pack_panel<T, Shape::kColumns>(b + p * g.b_row + j * g.b_col, g.b_col, g.b_row, n, t.k,
+                                       room);
       multiply_panel<T, false, true>(t, g.m, n, 0);
     }
     p += depth;
   } while (p < g.k);
+  if (g.gelu) apply_gelu(c + j, g.c_row, g.m, n);
 }
 
 template <class T>
@@ -177,12 +218,9 @@ void multiply_local(const MatmulArgs& g, T* workspace) {
   parallel_ranges(g.batch * panels, grain, [&](std::int64_t begin, std::int64_t end, int worker) {
     for (std::int64_t unit = begin; unit < end; ++unit) {
       const std::int64_t index = unit / panels;
-      const std::int64_t j = unit % panels * Shape::kColumns;
       multiply_column_panel(g, static_cast<const T*>(g.a) + index * g.a_batch,
-                            static_cast<const T*>(g.b) + index * g.b_batch + j * g.b_col,
-                            static_cast<T*>(g.c) + index * g.c_batch + j,
-                            g.bias ? static_cast<const T*>(g.bias) + j : nullptr,
-                            smaller(Shape::kColumns, g.n - j),
+                            static_cast<const T*>(g.b) + index * g.b_batch,
+                            static_cast<T*>(g.c) + index * g.c_batch, unit % panels,
                             workspace + worker * Shape::kDepth * Shape::kColumns);
     }
   });
@@ -208,12 +246,42 @@ std::int64_t matmul_workspace(const MatmulArgs& g, int threads) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   if (g.batch <= 0 || g.m <= 0 || g.n <= 0) return 0;
   if (is_local(g)) return threads * Shape::kDepth * Shape::kColumns * size;
-  return (SharedBlocks<T>(g).packed_b() + threads * SharedBlocks<T>::packed_a()) * size;
+  const SharedBlocks<T> blocks(g);
+  return (blocks.packed_b(g) + threads * blocks.packed_a(g)) * size;
+}
+
+template <class T>
+void matmul_pack(const Launch& launch, const MatmulPackArgs& x) {
+  constexpr std::int64_t kColumns = TileShape<T>::kColumns;
+  MatmulArgs g{};
+  g.n = x.n;
+  g.k = x.k;
+  g.b_row = x.b_row;
+  g.b_col = x.b_col;
+  parallel_chunks(ceil_div(x.n, kColumns), [&](std::int64_t panel, int) {
+    pack_panel_of_b(g, static_cast<const T*>(x.b), panel,
+                    static_cast<T*>(launch.workspace) + panel * x.k * kColumns);
+  });
+}
+
+template <class T>
+std::int64_t matmul_pack_workspace(const MatmulPackArgs& x, int) {
+  constexpr std::int64_t kColumns = TileShape<T>::kColumns;
+  return ceil_div(x.n, kColumns) * kColumns * x.k * static_cast<std::int64_t>(sizeof(T));
 }
 
 }  // namespace
 
 RETORT_EXPORT_F32_F64(matmul, MatmulArgs)
 RETORT_EXPORT_WORKSPACE_F32_F64(matmul, MatmulArgs)
+RETORT_EXPORT_F32_F64(matmul_pack, MatmulPackArgs)
+RETORT_EXPORT_WORKSPACE_F32_F64(matmul_pack, MatmulPackArgs)
+
+#if !defined(RETORT_ISA_generic)
+RETORT_EXPORT_AS(matmul, MatmulArgs, double, f64)
+RETORT_EXPORT_WORKSPACE_AS(matmul, MatmulArgs, double, f64)
+RETORT_EXPORT_AS(matmul_pack, MatmulPackArgs, double, f64)
+RETORT_EXPORT_WORKSPACE_AS(matmul_pack, MatmulPackArgs, double, f64)
+#endif
 
 }  // namespace retort::isa::RETORT_ISA

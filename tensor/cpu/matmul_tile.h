@@ -6,6 +6,7 @@
 // but that row. Padding lanes are computed and never stored.
 #pragma once
 
+#include "tensor/cpu/prefetch.h"
 #include "tensor/cpu/simd.h"
 
 // Loops over the registers of a tile must unroll, or its sums live on the stack.
@@ -14,6 +15,8 @@
 #else
 #define RETORT_UNROLL _Pragma("GCC unroll 8")
 #endif
+
+#define RETORT_ALWAYS __attribute__((always_inline))
 
 namespace retort::isa::RETORT_ISA {
 namespace {
@@ -47,6 +50,9 @@ struct TileArgs {
   std::int64_t last;  // valid lanes of the last vector
   const T* bias;      // [columns] or null
   bool load_c;
+  Prefetch* next_a;  // of a blocked product (both operands packed), else unused
+  Prefetch* next_b;
+  const T* next_c;  // the tile below this one, or null
 };
 
 /// PackedA: a_row = 1, a_col = kRows. PackedB: b_row = kColumns and every lane may be read.
@@ -70,7 +76,7 @@ void tile(const TileArgs<T>& t) {
   RETORT_UNROLL for (int i = 0; i < Rows; ++i) row_of_a[i] = t.a + (PackedA ? i : i * t.a_row);
   const T* b = t.b;
   std::int64_t at = 0;
-  for (std::int64_t p = 0; p < t.k; ++p) {
+  const auto add_products = [&]() RETORT_ALWAYS {
     X line[Vectors];
     RETORT_UNROLL for (int v = 0; v < Vectors; ++v) line[v] =
         !PackedB && v == Vectors - 1 ? load(b + v * W, last) : load(b + v * W);
@@ -80,7 +86,21 @@ void tile(const TileArgs<T>& t) {
     }
     at += a_col;
     b += b_row;
+  };
+  std::int64_t p = 0;
+  if constexpr (PackedA && PackedB && Rows == Shape::kRows) {
+    const T* c = t.next_c;
+    for (; p + 8 <= t.k; p += 8) {
+      t.next_a->read();
+      t.next_b->read();
+      if (c && p < 8 * Rows) {
+        RETORT_UNROLL for (int v = 0; v < Vectors; ++v) __builtin_prefetch(c + v * W, 1, 3);
+        c += t.c_row;
+      }
+      RETORT_UNROLL for (int q = 0; q < 8; ++q) add_products();
+    }
   }
+  for (; p < t.k; ++p) add_products();
   if (t.bias) {
     RETORT_UNROLL for (int v = 0; v < Vectors; ++v) {
       const X bias = load(t.bias + v * W, v == Vectors - 1 ? last : W);
@@ -138,6 +158,7 @@ void multiply_panel(TileArgs<T> t, std::int64_t m, std::int64_t n, std::int64_t 
   const Tile<T> full = find_tile<T, PackedA, PackedB>(Shape::kRows, vectors);
   std::int64_t i = 0;
   for (; i + Shape::kRows <= m; i += Shape::kRows) {
+    t.next_c = i + 2 * Shape::kRows <= m ? t.c + Shape::kRows * t.c_row : nullptr;
     full(t);
     t.a += PackedA ? a_panel : Shape::kRows * t.a_row;
     t.c += Shape::kRows * t.c_row;
@@ -210,27 +231,29 @@ void pack_panel(const T* x, std::int64_t row, std::int64_t col, std::int64_t cou
   }
   std::int64_t i = 0;
 #if defined(RETORT_ISA_avx2) || defined(RETORT_ISA_avx512)
-  if (col == 1) {
-    constexpr int kBlock = Panel % 8 == 0 ? 8 : 4;
-    for (; i < count; i += kBlock) {
-      const std::int64_t rows = count - i < kBlock ? count - i : kBlock;
-      const T* from = x + i * row;
-      std::int64_t p = 0;
-      if (rows == kBlock) {
-        for (; p + 8 <= k; p += 8) transpose_block<Panel>(from + p, row, y + p * Panel + i, Panel);
-      } else {  // through a block whose missing rows are zeros
-        T block[8 * kBlock] = {};
-        for (; p + 8 <= k; p += 8) {
-          for (std::int64_t r = 0; r < rows; ++r)
-            std::memcpy(block + 8 * r, from + r * row + p, 8 * sizeof(T));
-          transpose_block<Panel>(block, 8, y + p * Panel + i, Panel);
+  if constexpr (sizeof(T) == sizeof(float))
+    if (col == 1) {
+      constexpr int kBlock = Panel % 8 == 0 ? 8 : 4;
+      for (; i < count; i += kBlock) {
+        const std::int64_t rows = count - i < kBlock ? count - i : kBlock;
+        const T* from = x + i * row;
+        std::int64_t p = 0;
+        if (rows == kBlock) {
+          for (; p + 8 <= k; p += 8)
+            transpose_block<Panel>(from + p, row, y + p * Panel + i, Panel);
+        } else {  // through a block whose missing rows are zeros
+          T block[8 * kBlock] = {};
+          for (; p + 8 <= k; p += 8) {
+            for (std::int64_t r = 0; r < rows; ++r)
+              std::memcpy(block + 8 * r, from + r * row + p, 8 * sizeof(T));
+            transpose_block<Panel>(block, 8, y + p * Panel + i, Panel);
+          }
         }
+        for (; p < k; ++p)
+          for (std::int64_t r = 0; r < kBlock; ++r)
+            y[p * Panel + i + r] = r < rows ? from[r * row + p] : T(0);
       }
-      for (; p < k; ++p)
-        for (std::int64_t r = 0; r < kBlock; ++r)
-          y[p * Panel + i + r] = r < rows ? from[r * row + p] : T(0);
     }
-  }
 #endif
   for (; i < count; ++i)
     for (std::int64_t p = 0; p < k; ++p) y[p * Panel + i] = x[i * row + p * col];

@@ -4,8 +4,9 @@
 // set's own namespace: a function compiled with AVX-512 flags must never become a weak symbol that the
 // linker keeps for everybody. No STL containers or algorithms here, for the same reason.
 //
-// Vec<float> is 1, 8 or 16 wide; Vec<double> is always 1 wide (f64 kernels exist in the generic table
-// only). Tails run the same code under a mask: load(p, n) reads the first n lanes and zeroes the rest.
+// Vec<float> is 1, 8 or 16 wide. Vec<double> is half as wide, but has no more than what products of
+// matrices need: other f64 kernels exist in the generic table only. Tails run the same code under a
+// mask: load(p, n) reads the first n lanes and zeroes the rest.
 #pragma once
 
 #include <cmath>
@@ -108,6 +109,23 @@ RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   return {_mm256_mul_ps(x.value, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))};
 }
 
+template <>
+struct Vec<double> {
+  static constexpr int kWidth = 4;
+  __m256d value;
+};
+using VecD = Vec<double>;
+
+RETORT_INLINE __m256i lane_mask_f64(std::int64_t n) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+RETORT_INLINE VecD load(const double* p) { return {_mm256_loadu_pd(p)}; }
+RETORT_INLINE VecD load(const double* p, std::int64_t n) { return {_mm256_maskload_pd(p, lane_mask_f64(n))}; }
+RETORT_INLINE void store(double* p, VecD x) { _mm256_storeu_pd(p, x.value); }
+RETORT_INLINE void store(double* p, VecD x, std::int64_t n) { _mm256_maskstore_pd(p, lane_mask_f64(n), x.value); }
+RETORT_INLINE VecD operator+(VecD a, VecD b) { return {_mm256_add_pd(a.value, b.value)}; }
+RETORT_INLINE VecD fma(VecD a, VecD b, VecD c) { return {_mm256_fmadd_pd(a.value, b.value, c.value)}; }
+
 #elif defined(RETORT_ISA_avx512)
 
 template <>
@@ -150,6 +168,21 @@ RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   return {_mm512_mul_ps(x.value, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)))};
 }
 
+template <>
+struct Vec<double> {
+  static constexpr int kWidth = 8;
+  __m512d value;
+};
+using VecD = Vec<double>;
+
+RETORT_INLINE __mmask8 lane_mask_f64(std::int64_t n) { return static_cast<__mmask8>(lane_mask(n)); }
+RETORT_INLINE VecD load(const double* p) { return {_mm512_loadu_pd(p)}; }
+RETORT_INLINE VecD load(const double* p, std::int64_t n) { return {_mm512_maskz_loadu_pd(lane_mask_f64(n), p)}; }
+RETORT_INLINE void store(double* p, VecD x) { _mm512_storeu_pd(p, x.value); }
+RETORT_INLINE void store(double* p, VecD x, std::int64_t n) { _mm512_mask_storeu_pd(p, lane_mask_f64(n), x.value); }
+RETORT_INLINE VecD operator+(VecD a, VecD b) { return {_mm512_add_pd(a.value, b.value)}; }
+RETORT_INLINE VecD fma(VecD a, VecD b, VecD c) { return {_mm512_fmadd_pd(a.value, b.value, c.value)}; }
+
 #else
 
 /// x · 2^n for an integral n (given as a float) in [-126, 127].
@@ -168,8 +201,10 @@ template <class V, class T>
 RETORT_INLINE V broadcast(T x) {
 #if defined(RETORT_ISA_avx2)
   if constexpr (V::kWidth == 8) return {_mm256_set1_ps(static_cast<float>(x))};
+  if constexpr (V::kWidth == 4) return {_mm256_set1_pd(static_cast<double>(x))};
 #elif defined(RETORT_ISA_avx512)
   if constexpr (V::kWidth == 16) return {_mm512_set1_ps(static_cast<float>(x))};
+  if constexpr (V::kWidth == 8) return {_mm512_set1_pd(static_cast<double>(x))};
 #endif
   if constexpr (V::kWidth == 1) return {static_cast<decltype(V::value)>(x)};
 }

@@ -11,6 +11,7 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
+#if defined(RETORT_ISA_generic)
 RETORT_INLINE Vec<double> exp(Vec<double> x) { return {std::exp(x.value)}; }
 RETORT_INLINE Vec<double> log(Vec<double> x) { return {std::log(x.value)}; }
 RETORT_INLINE Vec<double> tanh(Vec<double> x) { return {std::tanh(x.value)}; }
@@ -19,6 +20,7 @@ RETORT_INLINE Vec<double> log1p(Vec<double> x) { return {std::log1p(x.value)}; }
 RETORT_INLINE Vec<double> sin(Vec<double> x) { return {std::sin(x.value)}; }
 RETORT_INLINE Vec<double> cos(Vec<double> x) { return {std::cos(x.value)}; }
 RETORT_INLINE Vec<double> pow(Vec<double> x, Vec<double> y) { return {std::pow(x.value, y.value)}; }
+#endif
 
 RETORT_INLINE Vec<float> constant(float x) { return broadcast<Vec<float>>(x); }
 

@@ -39,7 +39,10 @@ TEST_CASE("Every command has help on stdout", "[command]") {
                                            {"data", "tickets"},
                                            {"data", "support-desk"},
                                            {"data", "split"},
-                                           {"train-tokenizer"}};
+                                           {"train-tokenizer"},
+                                           {"bench"},
+                                           {"bench", "matmul"},
+                                           {"bench", "stream"}};
   for (Arguments arguments : commands) {
     arguments.push_back("--help");
     const Ran ran = retort_command(arguments);

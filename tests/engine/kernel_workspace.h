@@ -16,7 +16,7 @@ template <class T, class F>
 void for_every_isa(F&& f) {
   const Restore restore;
   for (const std::string& isa :
-       kHalf<T> == 1 ? std::vector<std::string>{"generic"} : available_isas()) {
+       kHalf<T> == 1 ? std::vector<std::string>{"generic"} : distinct_isas()) {
     use_isa(isa);
     INFO("instruction set " << isa << ", f" << sizeof(T) * 8);
     f();

@@ -1,77 +1,29 @@
 // The matmul kernel of every instruction set against its own definition: each element is one chain
-// of fused multiply-adds in ascending order of p, so results are compared bit for bit.
+// of fused multiply-adds in ascending order of p, so results are compared bit for bit. Tables wider
+// than the generic one have a product of their own in f64 too.
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "tests/engine/kernel_workspace.h"
+#include "tests/engine/matmul_testing.h"
 
 namespace retort {
 namespace {
 
 using namespace testing;
 
-/// How a [rows, columns] operand lies in memory.
-enum class Layout { rows, columns, padded_rows, padded_columns, every_other };
-
-/// A batch of matrices inside memory full of NaN.
-template <class T>
-struct Operand {
-  Operand(Layout layout, std::int64_t batch, std::int64_t rows, std::int64_t columns,
-          RandomStream& random) {
-    const bool by_columns = layout == Layout::columns || layout == Layout::padded_columns;
-    const std::int64_t pad =
-        layout == Layout::padded_rows || layout == Layout::padded_columns ? 5 : 0;
-    if (by_columns) {
-      row = 1;
-      column = rows + pad;
-    } else if (layout == Layout::every_other) {
-      row = 2 * columns + 3;
-      column = 2;
-    } else {
-      row = columns + pad;
-      column = 1;
-    }
-    next = (by_columns ? columns * column : rows * row) + 7;
-    data.assign(static_cast<std::size_t>(batch * next + 64), std::numeric_limits<T>::quiet_NaN());
-    for (std::int64_t b = 0; b < batch; ++b)
-      for (std::int64_t i = 0; i < rows; ++i)
-        for (std::int64_t j = 0; j < columns; ++j) at(b, i, j) = static_cast<T>(random.normal());
-  }
-  T& at(std::int64_t b, std::int64_t i, std::int64_t j) {
-    return data[static_cast<std::size_t>(b * next + i * row + j * column)];
-  }
-  std::vector<T> data;
-  std::int64_t row = 0, column = 0, next = 0;
-};
-
-struct Case {
-  std::int64_t batch, m, n, k;
-  Layout a = Layout::rows, b = Layout::rows;
-  bool accumulate = false, bias = false;
-};
-
-std::ostream& operator<<(std::ostream& out, const Case& c) {
-  return out << "batch " << c.batch << ", " << c.m << " x " << c.n << " x " << c.k << ", layouts "
-             << static_cast<int>(c.a) << ' ' << static_cast<int>(c.b) << ", accumulate "
-             << c.accumulate << ", bias " << c.bias;
-}
-
 template <class T>
 void run(const MatmulArgs& args) {
   run_in_workspace(kernels().matmul[kHalf<T>], kernels().matmul_workspace[kHalf<T>], args);
 }
 
-template <class T>
-bool same(T x, T y) {
-  return (std::isnan(x) && std::isnan(y)) || (x == y && std::signbit(x) == std::signbit(y));
-}
-
 /// One product: operands, a destination with gaps between its rows, and the check.
 template <class T>
 struct Product {
-  explicit Product(const Case& which)
+  explicit Product(const ProductCase& which)
       : c(which),
         a(c.a, c.batch, c.m, c.k, random),
         b(c.b, c.batch, c.k, c.n, random),
@@ -132,7 +84,7 @@ struct Product {
           wrong += result[static_cast<std::size_t>(s * next + x)] != T(1234);
     return wrong;
   }
-  Case c;
+  ProductCase c;
   RandomStream random{1};
   Operand<T> a, b, start;
   std::vector<T> bias, result;
@@ -140,26 +92,23 @@ struct Product {
 };
 
 template <class T>
-void check_case(const Case& c) {
+void check_case(const ProductCase& c) {
   INFO(c);
   Product<T> product(c);
   run<T>(product.args());
   CHECK(product.mismatches() == 0);
 }
 
-constexpr Layout kLayouts[] = {Layout::rows, Layout::columns, Layout::padded_rows,
-                               Layout::padded_columns, Layout::every_other};
-
 TEMPLATE_TEST_CASE("matmul: sizes around the tile, every layout", "[kernels][matmul]", float,
                    double) {
   const std::vector<std::int64_t> ms = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 17, 33};
   const std::vector<std::int64_t> ns = {1, 2, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 47, 48, 49, 97};
   const std::vector<std::int64_t> ks = {0, 1, 2, 3, 7, 8, 9, 31, 191, 192, 193, 400};
-  for_every_isa<TestType>([&] {
+  for_every_isa<float>([&] {
     RandomStream random(7);
     const auto pick = [&](const auto& list) { return list[random.below(std::size(list))]; };
     for (int trial = 0; trial < 300; ++trial) {
-      Case c{};
+      ProductCase c{};
       c.batch = trial % 5 == 0 ? 3 : 1;
       c.m = pick(ms);
       c.n = pick(ns);
@@ -176,7 +125,7 @@ TEMPLATE_TEST_CASE("matmul: sizes around the tile, every layout", "[kernels][mat
 TEMPLATE_TEST_CASE("matmul: blocked products", "[kernels][matmul]", float, double) {
   const Restore restore;
   set_thread_count(3);
-  for_every_isa<TestType>([] {
+  for_every_isa<float>([] {
     for (const Layout a : kLayouts)
       for (const Layout b : kLayouts) check_case<TestType>({1, 75, 150, 203, a, b, false, true});
     check_case<TestType>({1, 600, 50, 70, Layout::rows, Layout::columns, true, true});
@@ -192,7 +141,7 @@ TEST_CASE("matmul: wider than one shared block of B", "[kernels][matmul]") {
 }
 
 TEMPLATE_TEST_CASE("matmul: empty sizes", "[kernels][matmul]", float, double) {
-  for_every_isa<TestType>([] {
+  for_every_isa<float>([] {
     for (const bool accumulate : {false, true})
       for (const bool bias : {false, true}) {
         check_case<TestType>({1, 5, 50, 0, Layout::rows, Layout::rows, accumulate, bias});
@@ -205,7 +154,7 @@ TEMPLATE_TEST_CASE("matmul: empty sizes", "[kernels][matmul]", float, double) {
 }
 
 TEMPLATE_TEST_CASE("matmul: one operand for the whole batch", "[kernels][matmul]", float, double) {
-  for_every_isa<TestType>([] {
+  for_every_isa<float>([] {
     Product<TestType> product({4, 6, 21, 13});
     MatmulArgs args = product.args();
     args.b_batch = 0;
@@ -218,7 +167,7 @@ TEMPLATE_TEST_CASE("matmul: one operand for the whole batch", "[kernels][matmul]
 }
 
 TEMPLATE_TEST_CASE("matmul: agrees with sums in long double", "[kernels][matmul]", float, double) {
-  for_every_isa<TestType>([] {
+  for_every_isa<float>([] {
     Product<TestType> product({1, 70, 100, 350, Layout::rows, Layout::columns});
     run<TestType>(product.args());
     // A chain of 350 rounded sums of products of unit variance, with a factor to spare.
@@ -238,9 +187,9 @@ TEMPLATE_TEST_CASE("matmul: agrees with sums in long double", "[kernels][matmul]
 
 TEMPLATE_TEST_CASE("matmul: a row's bits don't depend on the other rows", "[kernels][matmul]",
                    float, double) {
-  for_every_isa<TestType>([] {
+  for_every_isa<float>([] {
     for (const Layout layout : {Layout::rows, Layout::columns}) {
-      const Case c{1, 300, 75, 210, layout, Layout::columns, false, true};
+      const ProductCase c{1, 300, 75, 210, layout, Layout::columns, false, true};
       Product<TestType> all(c);
       run<TestType>(all.args());
       for (std::int64_t m = 1; m <= 40; ++m) {
@@ -262,12 +211,13 @@ TEMPLATE_TEST_CASE("matmul: a row's bits don't depend on the other rows", "[kern
 
 TEMPLATE_TEST_CASE("matmul: any number of threads gives the same bits", "[kernels][matmul]", float,
                    double) {
-  for_every_isa<TestType>([] {
-    for (const Case& c :
-         {Case{1, 850, 100, 90}, Case{1, 90, 850, 90, Layout::columns}, Case{40, 10, 12, 64},
-          Case{1, 3, 700, 300, Layout::rows, Layout::columns}}) {
+  for_every_isa<float>([] {
+    for (const ProductCase& c :
+         {ProductCase{1, 850, 100, 90}, ProductCase{1, 90, 850, 90, Layout::columns},
+          ProductCase{40, 10, 12, 64},
+          ProductCase{1, 3, 700, 300, Layout::rows, Layout::columns}}) {
       std::vector<TestType> first;
-      for (const int n : {1, 2, 3, 8}) {
+      for (const int n : {1, 2, 3, 8, 64}) {
         set_thread_count(n);
         Product<TestType> product(c);
         run<TestType>(product.args());
@@ -282,7 +232,7 @@ TEMPLATE_TEST_CASE("matmul: any number of threads gives the same bits", "[kernel
 
 TEMPLATE_TEST_CASE("matmul: NaN reaches its row or column and no other", "[kernels][matmul]", float,
                    double) {
-  for_every_isa<TestType>([] {
+  for_every_isa<float>([] {
     for (const std::int64_t m : {5, 90}) {
       Product<TestType> product({1, m, 70, 400});
       product.a.at(0, 3, 200) = std::numeric_limits<TestType>::quiet_NaN();
@@ -294,6 +244,55 @@ TEMPLATE_TEST_CASE("matmul: NaN reaches its row or column and no other", "[kerne
           wrong += std::isnan(product.out(0, i, j)) != (i == 3 || j == 69);
       CHECK(wrong == 0);
     }
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: packing an operand before changes no bit", "[kernels][matmul]", float,
+                   double) {
+  for_every_isa<float>([] {
+    set_thread_count(3);
+    for (const Layout layout : kLayouts)
+      for (const std::int64_t m : {1, 20, 64, 65, 300}) {
+        const ProductCase c{1, m, 203, 410, Layout::rows, layout, false, true};
+        INFO(c);
+        Product<TestType> product(c);
+        MatmulArgs args = product.args();
+        const MatmulPackArgs pack{args.b, args.n, args.k, args.b_row, args.b_col};
+        const std::int64_t bytes = kernels().matmul_pack_workspace[kHalf<TestType>](pack, 1);
+        std::vector<TestType> packed(static_cast<std::size_t>(bytes) / sizeof(TestType) + 16,
+                                     TestType(kNan));
+        void* start = packed.data();
+        std::size_t space = packed.size() * sizeof(TestType);
+        REQUIRE(std::align(64, static_cast<std::size_t>(bytes), start, space) != nullptr);
+        kernels().matmul_pack[kHalf<TestType>]({nullptr, start}, pack);
+        args.packed_b = start;
+        args.b = nullptr;
+        run<TestType>(args);
+        CHECK(product.mismatches() == 0);
+      }
+  });
+}
+
+TEMPLATE_TEST_CASE("matmul: gelu follows the bias in every column", "[kernels][matmul]", float,
+                   double) {
+  for_every_isa<float>([] {
+    for (const std::int64_t m : {1, 33, 130})
+      for (const std::int64_t n : {1, 47, 150}) {
+        const ProductCase c{1, m, n, 230, Layout::rows, Layout::columns, false, true};
+        INFO(c);
+        Product<TestType> plain(c), activated(c);
+        run<TestType>(plain.args());
+        MatmulArgs args = activated.args();
+        args.gelu = true;
+        run<TestType>(args);
+        int wrong = 0;
+        for (std::int64_t i = 0; i < m; ++i)
+          for (std::int64_t j = 0; j < n; ++j) {
+            const double x = plain.out(0, i, j), y = 0.5 * x * (1 + std::erf(x * std::sqrt(0.5)));
+            wrong += !close(activated.out(0, i, j), y, sizeof(TestType) == 4 ? 1e-5 : 1e-14, 1e-6);
+          }
+        CHECK(wrong == 0);
+      }
   });
 }
 

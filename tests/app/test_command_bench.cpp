@@ -1,0 +1,81 @@
+// retort bench: what it prints, not how fast anything is.
+#include <cmath>
+#include <map>
+
+#include "tensor/base/json.h"
+#include "tests/app/command_testing.h"
+
+using namespace retort;
+using namespace retort::testing;
+
+namespace {
+
+// Every line is an object with these keys, in this order, and a ratio that follows from the
+// figures.
+std::vector<Json> bench_lines(const Arguments& arguments, const std::string& unit) {
+  std::vector<Json> lines;
+  for (const std::string& line : lines_of(output_of(arguments))) {
+    lines.push_back(Json::parse(line, "a line of retort bench"));
+    const Json& json = lines.back();
+    std::string keys;
+    for (const auto& [key, value] : json.as_object("line")) keys += key + " ";
+    CHECK(keys == "name layout shape dtype threads figure unit peak ratio ");
+    const double figure = json.find("figure")->as_number("figure");
+    const double peak = json.find("peak")->as_number("peak");
+    CHECK(figure > 0);
+    CHECK(peak > 0);
+    CHECK(std::fabs(json.find("ratio")->as_number("ratio") - figure / peak) <=
+          1e-4 * figure / peak);
+    CHECK(json.find("unit")->as_string("unit") == unit);
+    CHECK(json.find("threads")->as_integer("threads") == 2);
+  }
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("bench matmul prints the 13 shapes of BERT, a JSON object a line", "[command][bench]") {
+  const auto lines = bench_lines(
+      {"bench", "matmul", "--json", "--threads", "2", "--rounds", "1", "--seconds", "0"},
+      "GFLOP/s");
+  REQUIRE(lines.size() == 13);
+  std::map<std::string, int> layouts;
+  std::map<std::string, int> shapes;
+  for (const Json& line : lines) {
+    ++layouts[line.find("layout")->as_string("layout")];
+    ++shapes[line.find("shape")->dump()];
+    CHECK(line.find("dtype")->as_string("dtype") == "f32");
+  }
+  CHECK(layouts == std::map<std::string, int>{{"NN", 3}, {"NT", 6}, {"TN", 4}});
+  CHECK(shapes.count("[2048, 3072, 768]") == 1);
+  CHECK(shapes.count("[768, 768, 1000]") == 1);
+}
+
+TEST_CASE("bench stream prints every stream, plain and non-temporal", "[command][bench]") {
+  const auto lines = bench_lines({"bench", "stream", "--json", "--threads", "2", "--rounds", "1",
+                                  "--seconds", "0", "--megabytes", "16"},
+                                 "GB/s");
+  std::map<std::string, int> names;
+  for (const Json& line : lines) ++names[line.find("name")->as_string("name")];
+  for (const char* name : {"read, plain", "write, plain", "write, non-temporal", "copy, plain",
+                           "four to four, non-temporal", "adamw, plain", "adamw, non-temporal"}) {
+    INFO(name);
+    CHECK(names[name] == 1);
+  }
+}
+
+TEST_CASE("bench without --json names the CPU, the table and the limit", "[command][bench]") {
+  const std::string text = output_of({"bench", "stream", "--threads", "1", "--rounds", "1",
+                                      "--seconds", "0", "--megabytes", "16"});
+  CHECK(contains(text, "table, 1 threads"));
+  CHECK(contains(text, "adamw, plain"));
+  CHECK(contains(text, "geometric mean"));
+}
+
+TEST_CASE("bench: unknown families and values are errors", "[command][bench]") {
+  CHECK(contains(complaint_of({"bench"}), "subcommand"));
+  CHECK(contains(complaint_of({"bench", "matmull"}), "'matmull'"));
+  CHECK(contains(complaint_of({"bench", "matmul", "--dtype", "f8"}), "--dtype"));
+  CHECK(contains(complaint_of({"bench", "matmul", "--shapes", "some"}), "--shapes"));
+  CHECK(contains(complaint_of({"bench", "matmul", "--rounds", "0"}), "--rounds"));
+}

@@ -1,0 +1,183 @@
+// retort bench: how fast the engine is, as a share of what the machine at hand can do.
+//
+// Rounds go over all cases in turn, and every call of a case is preceded by a probe of its limit,
+// so that a clock that drifts and a neighbour that comes and goes hit both alike.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+
+#include "tensor/base/error.h"
+#include "tensor/base/json.h"
+#include "tensor/base/parallel.h"
+#include "tensor/dispatch.h"
+#include "tools/arguments.h"
+#include "tools/bench.h"
+#include "tools/commands.h"
+
+namespace retort::tools {
+namespace {
+
+struct Family {
+  const char* name;
+  const char* help;
+  MakeCases cases;
+};
+
+// The hook: a family of cases is a file bench_NAME.cpp and a line here.
+constexpr Family kFamilies[] = {
+    {"matmul", "Matrix products of BERT-base, forward and backward", matmul_cases},
+    {"stream", "Streams through memory: arrays read, arrays written, places at once", stream_cases},
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+struct Figure {
+  double figure = 0, peak = 0;  // GFLOP/s or GB/s
+  double ratio() const { return figure / peak; }
+};
+
+// One round of one case: medians over its calls and over the probes between them.
+Figure measure(const BenchCase& c, double seconds) {
+  const bool stream = c.limit.arrays() > 0;
+  std::vector<double> times, peaks;
+  if (stream) peaks.push_back(stream_peak(c.limit));
+  c.call();
+  const double start = now();
+  do {
+    if (!stream) peaks.push_back(arithmetic_peak(c.dtype));
+    const double before = now();
+    c.call();
+    times.push_back(now() - before);
+  } while (now() - start < seconds);
+  return {c.work / median(times) / 1e9, median(peaks)};
+}
+
+const char* unit_of(const BenchCase& c) { return c.limit.arrays() > 0 ? "GB/s" : "GFLOP/s"; }
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t size : shape) text += (text.empty() ? "" : " x ") + std::to_string(size);
+  return text;
+}
+
+std::string json_line(const BenchCase& c, const Figure& f) {
+  Json line, shape = Json::Array{};
+  for (const std::int64_t size : c.shape) shape.push_back(size);
+  line["name"] = c.name;
+  line["layout"] = c.layout;
+  line["shape"] = shape;
+  line["dtype"] = name(c.dtype);
+  line["threads"] = thread_count();
+  line["figure"] = f.figure;
+  line["unit"] = unit_of(c);
+  line["peak"] = f.peak;
+  line["ratio"] = f.ratio();
+  return line.dump(0, 6) + "\n";
+}
+
+std::string text_line(const BenchCase& c, const Figure& f) {
+  char line[256];
+  std::snprintf(line, sizeof line, "%-24s %-3s %-20s %-5s %9.1f %-8s peak %8.1f   %5.1f %%\n",
+                c.name.c_str(), c.layout.c_str(), shape_text(c.shape).c_str(), name(c.dtype),
+                f.figure, unit_of(c), f.peak, 100 * f.ratio());
+  return line;
+}
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name"))
+      return line.substr(std::min(line.size(), line.find(':') + 2));
+  return "unknown CPU";
+}
+
+struct Bench {
+  const Family* family = nullptr;
+  std::string dtype = "f32", shapes = "bert";
+  int threads = 0, rounds = 5, megabytes = 0;
+  double seconds = 0.1;
+  bool json = false;
+
+  int run() const {
+    apply_threads(threads);
+    BenchOptions options;
+    options.dtype = dtype == "f64"    ? DType::f64
+                    : dtype == "bf16" ? DType::bf16
+                    : dtype == "f16"  ? DType::f16
+                                      : DType::f32;
+    options.all_shapes = shapes == "all";
+    options.bytes = megabytes > 0 ? std::int64_t{megabytes} << 20 : beyond_caches();
+    const std::vector<BenchCase> cases = family->cases(options);
+    if (!json)
+      print(cpu_name() + ", " + kernels().isa + " table, " + std::to_string(thread_count()) +
+            " threads, arithmetic: " + arithmetic_name(options.dtype) + "; medians of " +
+            std::to_string(rounds) + " rounds\n");
+    std::vector<std::vector<Figure>> figures(cases.size());
+    for (int round = 0; round < rounds; ++round)
+      for (std::size_t i = 0; i < cases.size(); ++i)
+        figures[i].push_back(measure(cases[i], seconds));
+    double logarithms = 0;
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      // The round whose ratio is the median: figure and peak belong together.
+      const auto middle = figures[i].begin() + rounds / 2;
+      std::nth_element(figures[i].begin(), middle, figures[i].end(),
+                       [](const Figure& a, const Figure& b) { return a.ratio() < b.ratio(); });
+      print(json ? json_line(cases[i], *middle) : text_line(cases[i], *middle));
+      logarithms += std::log(middle->ratio());
+    }
+    if (!json) {
+      char line[80];
+      std::snprintf(line, sizeof line, "geometric mean of the ratios: %.1f %%\n",
+                    100 * std::exp(logarithms / static_cast<double>(cases.size())));
+      print(line);
+    }
+    return 0;
+  }
+};
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  static Bench bench;
+  CLI::App* command =
+      app.add_subcommand("bench", "Measure the engine against the machine's limits");
+  command->require_subcommand(1);
+  for (const Family& family : kFamilies) {
+    CLI::App* sub = command->add_subcommand(family.name, family.help);
+    add_threads(*sub, bench.threads);
+    sub->add_option("--dtype", bench.dtype, "f32, f64, bf16 or f16")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"f32", "f64", "bf16", "f16"}));
+    sub->add_option("--shapes", bench.shapes, "bert: the usual cases; all: more of them")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"bert", "all"}));
+    sub->add_option("--rounds", bench.rounds, "Rounds over all cases; medians are printed")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
+    sub->add_option("--seconds", bench.seconds, "At least so long on a case in each round")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 60.0));
+    sub->add_option("--megabytes", bench.megabytes,
+                    "Arrays of a case that memory bounds (0: more than the caches hold)")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 1 << 16));
+    sub->add_flag(
+        "--json", bench.json,
+        "A line per case: name, layout, shape, dtype, threads, figure, unit, peak, ratio");
+    sub->callback([&action, &family] {
+      bench.family = &family;
+      action = [] { return bench.run(); };
+    });
+  }
+}
+
+}  // namespace retort::tools
