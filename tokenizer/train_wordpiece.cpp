@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "tensor/base/error.h"
-#include "tokenizer/normalizer.h"
-#include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/normalizers/bert.h"
+#include "tokenizer/pre_tokenizers/words.h"
 #include "tokenizer/unicode.h"
 
 namespace retort {
@@ -38,10 +38,15 @@ Counts count_words(std::span<const std::string> texts, const WordPieceTrainerOpt
           invalid);
     normalized.clear();
     normalizer.append(texts[i], normalized);
-    split_words_bert(normalized, [&](std::string_view word, std::size_t characters) {
-      if (characters <= static_cast<std::size_t>(options.max_word_characters))
+    PreTokens tokens;
+    tokens.text = AlignedText(normalized, 0, false);
+    tokens.pieces = {{0, static_cast<std::uint32_t>(normalized.size()), 0, -1}};
+    BertPreTokenizer().apply(tokens);
+    for (const Piece& piece : tokens.pieces) {
+      const std::string_view word = tokens.bytes(piece);
+      if (unicode::count_characters(word) <= static_cast<std::size_t>(options.max_word_characters))
         ++counts[std::string(word)];
-    });
+    }
   }
   return counts;
 }
