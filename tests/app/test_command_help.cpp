@@ -39,6 +39,9 @@ TEST_CASE("Every command has help on stdout", "[command]") {
                                            {"data", "tickets"},
                                            {"data", "support-desk"},
                                            {"data", "split"},
+                                           {"tokenize"},
+                                           {"detokenize"},
+                                           {"bench", "tokenizer"},
                                            {"train-tokenizer"}};
   for (Arguments arguments : commands) {
     arguments.push_back("--help");
