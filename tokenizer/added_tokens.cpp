@@ -55,11 +55,13 @@ AddedTokens::AddedTokens(std::vector<Pattern> patterns) : patterns_(std::move(pa
   }
   trie_ = ByteTrie(std::move(entries));
   if (std::count(starts_.begin(), starts_.end(), true) == 1)
-    only_start_ = static_cast<int>(std::find(starts_.begin(), starts_.end(), true) - starts_.begin());
+    only_start_ =
+        static_cast<int>(std::find(starts_.begin(), starts_.end(), true) - starts_.begin());
 }
 
 std::size_t AddedTokens::candidate(std::string_view text, std::size_t from) const {
-  if (only_start_ >= 0) return std::min(text.size(), text.find(static_cast<char>(only_start_), from));
+  if (only_start_ >= 0)
+    return std::min(text.size(), text.find(static_cast<char>(only_start_), from));
   while (from < text.size() && !starts_[static_cast<unsigned char>(text[from])]) ++from;
   return from;
 }

@@ -66,7 +66,8 @@ class AddedTokens {
   };
 
   /// The first acceptable match at or after `from`; `done` bounds what lstrip may take.
-  bool next(std::string_view text, std::size_t from, std::size_t done, bool special_too, Match& match) const;
+  bool next(std::string_view text, std::size_t from, std::size_t done, bool special_too,
+            Match& match) const;
   /// The next byte at or after `from` that starts a pattern.
   std::size_t candidate(std::string_view text, std::size_t from) const;
 

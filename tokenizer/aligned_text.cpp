@@ -11,7 +11,8 @@ AlignedText::AlignedText(std::string_view text, std::uint32_t origin, bool track
   for (std::size_t i = 0; i < text.size();) {
     std::size_t end = i + 1;
     while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
-    const ByteSpan span{origin + static_cast<std::uint32_t>(i), origin + static_cast<std::uint32_t>(end)};
+    const ByteSpan span{origin + static_cast<std::uint32_t>(i),
+                        origin + static_cast<std::uint32_t>(end)};
     for (; i < end; ++i) spans_[i] = span;
   }
 }

@@ -1,9 +1,9 @@
-// Text on its way through normalisers and pre-tokenizers: bytes, and for each of them which bytes of the
-// original text it stands for.
+// Text on its way through normalisers and pre-tokenizers: bytes, and for each of them which bytes
+// of the original text it stands for.
 //
-// The reference (Hugging Face's NormalizedString) keeps such an alignment for every byte; so do we when
-// offsets are asked for, with the same rules for what is inserted, replaced and removed. When they are
-// not, the alignment isn't kept and the same code only makes the bytes.
+// The reference (Hugging Face's NormalizedString) keeps such an alignment for every byte; so do we
+// when offsets are asked for, with the same rules for what is inserted, replaced and removed. When
+// they are not, the alignment isn't kept and the same code only makes the bytes.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,8 @@ struct ByteSpan {
 class AlignedText {
  public:
   AlignedText() = default;
-  /// `text` itself, which stands at byte `origin` of the original. Each byte of a character is aligned
-  /// to the whole character.
+  /// `text` itself, which stands at byte `origin` of the original. Each byte of a character is
+  /// aligned to the whole character.
   AlignedText(std::string_view text, std::uint32_t origin, bool tracked);
 
   const std::string& bytes() const { return bytes_; }
@@ -55,8 +55,8 @@ class AlignedText {
 };
 
 /// Rewrites a range of a text character by character, with the reference's rule for alignments: a
-/// character of change 0 replaces the next one of the input, of change -n that one and n more, and one
-/// of change > 0 is inserted and aligned as what was read last.
+/// character of change 0 replaces the next one of the input, of change -n that one and n more, and
+/// one of change > 0 is inserted and aligned as what was read last.
 class Rewriter {
  public:
   /// Appends to `out` what is made of bytes [begin, end) of `in`. `origin`: where insertions before
@@ -80,7 +80,8 @@ class Rewriter {
   void advance() {
     if (at_ >= in_.bytes().size()) return;
     do ++at_;
-    while (at_ < in_.bytes().size() && (static_cast<unsigned char>(in_.bytes()[at_]) & 0xC0) == 0x80);
+    while (at_ < in_.bytes().size() &&
+           (static_cast<unsigned char>(in_.bytes()[at_]) & 0xC0) == 0x80);
   }
 
   const AlignedText& in_;

@@ -7,7 +7,8 @@
 
 namespace retort {
 
-/// The bytes that `text` (with or without padding, no line breaks) stands for; nothing when it isn't base64.
+/// The bytes that `text` (with or without padding, no line breaks) stands for; nothing when it
+/// isn't base64.
 std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace retort

@@ -17,7 +17,8 @@ constexpr std::array<char32_t, 256> make_characters() {
   std::array<char32_t, 256> result{};
   char32_t next = 256;
   for (char32_t byte = 0; byte < 256; ++byte) {
-    const bool itself = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    const bool itself =
+        (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
     result[byte] = itself ? byte : next++;
   }
   return result;

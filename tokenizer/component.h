@@ -20,8 +20,8 @@ inline std::string component_type(const Json& json, const std::string& where) {
 
 /// The elements of the array `key` of a Sequence, each made by make(element, where).
 template <class Component, class Make>
-std::vector<std::unique_ptr<Component>> component_list(const Json& json, const char* key, const std::string& where,
-                                                       Make&& make) {
+std::vector<std::unique_ptr<Component>> component_list(const Json& json, const char* key,
+                                                       const std::string& where, Make&& make) {
   const Json* list = json.find(key);
   check(list != nullptr, where, ": has no ", key);
   std::vector<std::unique_ptr<Component>> result;

@@ -55,8 +55,8 @@ Json bert_normalizer(const TokenizerOptions& options) {
   return normalizer;
 }
 
-TokenizerDefinition bert_definition(const std::vector<std::string>& vocab, const TokenizerOptions& options,
-                                    const std::string& name) {
+TokenizerDefinition bert_definition(const std::vector<std::string>& vocab,
+                                    const TokenizerOptions& options, const std::string& name) {
   check(!vocab.empty(), name, ": the vocabulary is empty");
   check(options.max_input_chars_per_word >= 0, name, ": max_input_chars_per_word is ",
         options.max_input_chars_per_word, ", which must not be negative");
@@ -76,8 +76,8 @@ TokenizerDefinition bert_definition(const std::vector<std::string>& vocab, const
   for (const auto& [role, token] :
        {std::pair{"classification", &options.cls_token}, std::pair{"separator", &options.sep_token},
         std::pair{"padding", &options.pad_token}, std::pair{"mask", &options.mask_token}})
-    check(vocabulary.find(*token) != Vocabulary::kNone, name, ": the vocabulary lacks the ", role, " token ",
-          json_quote(*token));
+    check(vocabulary.find(*token) != Vocabulary::kNone, name, ": the vocabulary lacks the ", role,
+          " token ", json_quote(*token));
   for (const std::string* token : {&options.pad_token, &options.unk_token, &options.cls_token,
                                    &options.sep_token, &options.mask_token}) {
     AddedToken added;

@@ -1,4 +1,5 @@
-// What a tokenizer is made of, as data: the readers produce it, the Tokenizer compiles it, save() writes it.
+// What a tokenizer is made of, as data: the readers produce it, the Tokenizer compiles it, save()
+// writes it.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,8 @@
 
 namespace retort {
 
-/// What tokenizer_config.json says: the knobs of a BERT tokenizer and the names of special tokens. Their
-/// names there are in comments where they differ.
+/// What tokenizer_config.json says: the knobs of a BERT tokenizer and the names of special tokens.
+/// Their names there are in comments where they differ.
 struct TokenizerOptions {
   bool lowercase = true;              // do_lower_case
   std::optional<bool> strip_accents;  // unset: as lowercase
@@ -39,10 +40,10 @@ struct TokenizerDefinition {
 };
 
 /// What a vocabulary alone means: the five special tokens are added tokens, and a text becomes
-/// [CLS] A [SEP], a pair [CLS] A [SEP] B [SEP] with token type 1 from B on. Errors: an empty or repeated
-/// piece, a special token that isn't there.
-TokenizerDefinition bert_definition(const std::vector<std::string>& vocab, const TokenizerOptions& options,
-                                    const std::string& name);
+/// [CLS] A [SEP], a pair [CLS] A [SEP] B [SEP] with token type 1 from B on. Errors: an empty or
+/// repeated piece, a special token that isn't there.
+TokenizerDefinition bert_definition(const std::vector<std::string>& vocab,
+                                    const TokenizerOptions& options, const std::string& name);
 
 /// The BertNormalizer that the options mean.
 Json bert_normalizer(const TokenizerOptions& options);

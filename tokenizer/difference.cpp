@@ -26,7 +26,8 @@ std::string Tokenizer::difference(const Tokenizer& other) const {
   const std::int32_t common = std::min(vocab_size_, other.vocab_size_);
   for (std::int32_t i = 0; i < common; ++i)
     if (token(i) != other.token(i))
-      return "id " + std::to_string(i) + " is " + quoted(token(i)) + " here and " + quoted(other.token(i)) + " there";
+      return "id " + std::to_string(i) + " is " + quoted(token(i)) + " here and " +
+             quoted(other.token(i)) + " there";
   if (vocab_size_ != other.vocab_size_)
     return "the vocabulary has " + std::to_string(vocab_size_) + " tokens here and " +
            std::to_string(other.vocab_size_) + " there";
@@ -35,7 +36,8 @@ std::string Tokenizer::difference(const Tokenizer& other) const {
   std::string found;
   const auto differ = [&](const char* what, const auto& here, const auto& there) {
     if (found.empty() && !(here == there))
-      found = std::string(what) + " is " + Json(here).dump() + " here and " + Json(there).dump() + " there";
+      found = std::string(what) + " is " + Json(here).dump() + " here and " + Json(there).dump() +
+              " there";
   };
   if (definition_.is_bert && other.definition_.is_bert) {
     differ("lower-casing", a.lowercase, b.lowercase);
@@ -47,17 +49,19 @@ std::string Tokenizer::difference(const Tokenizer& other) const {
     differ("the pre_tokenizer", definition_.pre_tokenizer, other.definition_.pre_tokenizer);
   }
   if (!found.empty()) return found;
-  if (std::string model = definition_.model->difference(*other.definition_.model); !model.empty()) return model;
+  if (std::string model = definition_.model->difference(*other.definition_.model); !model.empty())
+    return model;
   const std::size_t here_pieces = definition_.model->vocabulary().size();
   const std::size_t there_pieces = other.definition_.model->vocabulary().size();
   if (here_pieces != there_pieces)
-    return "the model has " + std::to_string(here_pieces) + " pieces without the added tokens here and " +
-           std::to_string(there_pieces) + " there";
+    return "the model has " + std::to_string(here_pieces) +
+           " pieces without the added tokens here and " + std::to_string(there_pieces) + " there";
 
   // The order of added tokens means nothing, nor does which of them are called special.
   const auto by_id = [](std::vector<AddedToken> tokens) {
     for (AddedToken& token : tokens) token.special = false;
-    std::sort(tokens.begin(), tokens.end(), [](const auto& x, const auto& y) { return x.id < y.id; });
+    std::sort(tokens.begin(), tokens.end(),
+              [](const auto& x, const auto& y) { return x.id < y.id; });
     return tokens;
   };
   const auto here = by_id(definition_.added), there = by_id(other.definition_.added);
@@ -72,9 +76,11 @@ std::string Tokenizer::difference(const Tokenizer& other) const {
                          : " exists there but not here");
   }
   for (const bool pair : {false, true}) {
-    const Encoding mine = frame(processor_.get(), pair), theirs = frame(other.processor_.get(), pair);
+    const Encoding mine = frame(processor_.get(), pair),
+                   theirs = frame(other.processor_.get(), pair);
     if (mine.ids != theirs.ids || mine.type_ids != theirs.type_ids)
-      return std::string("the special tokens around a ") + (pair ? "pair" : "text") + " are others here than there";
+      return std::string("the special tokens around a ") + (pair ? "pair" : "text") +
+             " are others here than there";
   }
   return {};
 }

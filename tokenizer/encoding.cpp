@@ -82,11 +82,13 @@ void truncate(std::vector<Encoding>& sequences, const Truncation& options) {
   const std::size_t excess = total - options.max_length;
   if (options.strategy == TruncationStrategy::kLongestFirst) {
     if (sequences.size() == 1) return cut(0, options.max_length);
-    // The closed form of taking away from the longer one: the shorter stays whole if it is at most half.
+    // The closed form of taking away from the longer one: the shorter stays whole if it is at most
+    // half.
     std::size_t shorter = sequences[0].size(), longer = sequences[1].size();
     const bool swapped = shorter > longer;
     if (swapped) std::swap(shorter, longer);
-    longer = shorter > options.max_length ? shorter : std::max(shorter, options.max_length - shorter);
+    longer =
+        shorter > options.max_length ? shorter : std::max(shorter, options.max_length - shorter);
     if (shorter + longer > options.max_length) {
       shorter = options.max_length / 2;
       longer = shorter + options.max_length % 2;
@@ -99,8 +101,9 @@ void truncate(std::vector<Encoding>& sequences, const Truncation& options) {
   const bool first = options.strategy == TruncationStrategy::kOnlyFirst;
   check(first || sequences.size() == 2, "only the second text may be cut, but there is none");
   const std::size_t which = first ? 0 : 1;
-  check(sequences[which].size() > excess, "only the ", first ? "first" : "second", " text may be cut, but its ",
-        sequences[which].size(), " tokens are not more than the ", excess, " that must go");
+  check(sequences[which].size() > excess, "only the ", first ? "first" : "second",
+        " text may be cut, but its ", sequences[which].size(), " tokens are not more than the ",
+        excess, " that must go");
   cut(which, sequences[which].size() - excess);
 }
 
@@ -122,7 +125,9 @@ void append(Encoding& encoding, const Encoding& next) {
     append(overflowing.back(), theirs);
   }
   encoding.truncated = encoding.truncated || next.truncated;
-  const auto join = [](auto& list, const auto& other) { list.insert(list.end(), other.begin(), other.end()); };
+  const auto join = [](auto& list, const auto& other) {
+    list.insert(list.end(), other.begin(), other.end());
+  };
   join(encoding.ids, next.ids);
   join(encoding.type_ids, next.type_ids);
   join(encoding.tokens, next.tokens);

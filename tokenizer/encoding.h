@@ -20,7 +20,7 @@ struct Truncation {
 };
 
 struct Padding {
-  std::size_t length = 0;  // 0: the longest of the batch
+  std::size_t length = 0;    // 0: the longest of the batch
   std::size_t multiple = 0;  // round up to a multiple of this; 0: don't
   std::int32_t id = 0, type_id = 0;
   std::string token = "[PAD]";
@@ -29,16 +29,16 @@ struct Padding {
 
 using Offsets = std::pair<std::uint32_t, std::uint32_t>;
 
-/// One encoded text or pair. All lists but those of overflowing windows have one entry per token; `tokens`
-/// and what follows are only there when details were asked for.
+/// One encoded text or pair. All lists but those of overflowing windows have one entry per token;
+/// `tokens` and what follows are only there when details were asked for.
 struct Encoding {
   std::vector<std::int32_t> ids, type_ids;
   bool truncated = false;  // something of the text is not in ids
 
-  std::vector<std::string> tokens;    // as the reference names them: an added token's own text
-  std::vector<Offsets> offsets;       // in characters of its text; (0, 0) for what was added
-  std::vector<Offsets> byte_offsets;  // in bytes
-  std::vector<std::int32_t> word_ids; // numbers of pieces before the model; -1 for what was added
+  std::vector<std::string> tokens;     // as the reference names them: an added token's own text
+  std::vector<Offsets> offsets;        // in characters of its text; (0, 0) for what was added
+  std::vector<Offsets> byte_offsets;   // in bytes
+  std::vector<std::int32_t> word_ids;  // numbers of pieces before the model; -1 for what was added
   std::vector<std::int32_t> special_tokens_mask, attention_mask;
   std::vector<Encoding> overflowing;  // the windows that truncation cut off
 
@@ -46,12 +46,12 @@ struct Encoding {
   std::size_t size() const { return ids.size(); }
 };
 
-/// Leaves `length` tokens and puts the windows that follow (or precede), each sharing `stride` tokens with
-/// its neighbour, into overflowing. Error: a stride that isn't below a length above 0.
+/// Leaves `length` tokens and puts the windows that follow (or precede), each sharing `stride`
+/// tokens with its neighbour, into overflowing. Error: a stride that isn't below a length above 0.
 void truncate(Encoding& encoding, std::size_t length, std::size_t stride, Side side);
 
-/// Cuts one or two sequences so that together they have at most `options.max_length` tokens. Errors: the
-/// sequence that only may be cut is too short, or isn't there.
+/// Cuts one or two sequences so that together they have at most `options.max_length` tokens.
+/// Errors: the sequence that only may be cut is too short, or isn't there.
 void truncate(std::vector<Encoding>& sequences, const Truncation& options);
 
 /// Appends `next`; overflowing windows are combined with each other.

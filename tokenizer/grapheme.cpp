@@ -38,17 +38,20 @@ struct Context {
 
   bool joins(Kind next) const {
     const Class c = next.cluster_class();
-    if (last == Class::kCr && c == Class::kLf) return true;                             // GB3
-    if (is_control(last) || is_control(c)) return false;                                // GB4, 5
-    if (last == Class::kL && (c == Class::kL || c == Class::kV || c == Class::kLv || c == Class::kLvt))
-      return true;                                                                      // GB6
-    if ((last == Class::kLv || last == Class::kV) && (c == Class::kV || c == Class::kT)) return true;
-    if ((last == Class::kLvt || last == Class::kT) && c == Class::kT) return true;      // GB8
-    if (c == Class::kExtend || c == Class::kZwj || c == Class::kSpacingMark) return true;  // GB9, 9a
-    if (last == Class::kPrepend) return true;                                           // GB9b
-    if (linked && (next.bits & kConjunctConsonant) != 0) return true;                   // GB9c
-    if (pictograph_joined && (next.bits & kPictographic) != 0) return true;             // GB11
-    return c == Class::kRegionalIndicator && regional_indicators % 2 == 1;              // GB12, 13
+    if (last == Class::kCr && c == Class::kLf) return true;  // GB3
+    if (is_control(last) || is_control(c)) return false;     // GB4, 5
+    if (last == Class::kL &&
+        (c == Class::kL || c == Class::kV || c == Class::kLv || c == Class::kLvt))
+      return true;  // GB6
+    if ((last == Class::kLv || last == Class::kV) && (c == Class::kV || c == Class::kT))
+      return true;
+    if ((last == Class::kLvt || last == Class::kT) && c == Class::kT) return true;  // GB8
+    if (c == Class::kExtend || c == Class::kZwj || c == Class::kSpacingMark)
+      return true;                                                           // GB9, 9a
+    if (last == Class::kPrepend) return true;                                // GB9b
+    if (linked && (next.bits & kConjunctConsonant) != 0) return true;        // GB9c
+    if (pictograph_joined && (next.bits & kPictographic) != 0) return true;  // GB11
+    return c == Class::kRegionalIndicator && regional_indicators % 2 == 1;   // GB12, 13
   }
 
   Class last = Class::kOther;
@@ -60,7 +63,8 @@ struct Context {
 
 std::size_t grapheme_end(std::string_view text, std::size_t at) {
   const auto is_ascii = [&](std::size_t i) { return static_cast<unsigned char>(text[i]) < 0x80; };
-  if (is_ascii(at) && (at + 1 == text.size() || (is_ascii(at + 1) && text[at] != '\r'))) return at + 1;
+  if (is_ascii(at) && (at + 1 == text.size() || (is_ascii(at + 1) && text[at] != '\r')))
+    return at + 1;
   const char* const end = text.data() + text.size();
   const char* next = text.data() + at;
   Context context{Kind(decode(next))};

@@ -15,8 +15,9 @@ int combining_class(char32_t c) { return properties(c).combining_class; }
 template <class Sink>
 void decompose_compatible(char32_t c, Sink&& sink) {
   const Compatibility* const end = kCompatibilities + kCompatibilityCount;
-  const Compatibility* const found = std::lower_bound(
-      kCompatibilities, end, c, [](const Compatibility& entry, char32_t x) { return entry.code < x; });
+  const Compatibility* const found =
+      std::lower_bound(kCompatibilities, end, c,
+                       [](const Compatibility& entry, char32_t x) { return entry.code < x; });
   if (c < 0xA0 || found == end || found->code != c) return decompose(c, sink);
   for (int i = 0; i < found->length; ++i) sink(kCompatibilityPoints[found->offset + i]);
 }
@@ -59,8 +60,8 @@ std::vector<Change> decomposed(std::string_view text, bool compatible) {
   return result;
 }
 
-// The standard's composition, as the reference's iterator does it: a mark that is blocked or doesn't
-// compose waits behind the starter.
+// The standard's composition, as the reference's iterator does it: a mark that is blocked or
+// doesn't compose waits behind the starter.
 std::vector<Change> composed(const std::vector<Change>& input) {
   std::vector<Change> result, waiting;
   result.reserve(input.size());

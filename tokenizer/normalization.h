@@ -1,5 +1,6 @@
-// The four Unicode normalisation forms, Unicode 9.0 as the reference has it, with the change that each
-// character is: 0 replaces one character of the input, n > 0 is an insertion, -n replaces 1 + n.
+// The four Unicode normalisation forms, Unicode 9.0 as the reference has it, with the change that
+// each character is: 0 replaces one character of the input, n > 0 is an insertion, -n replaces 1 +
+// n.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,8 @@ struct Change {
   int change;
 };
 
-/// The characters of `text` (valid UTF-8) in this form. Linear but for the sorting of combining marks.
+/// The characters of `text` (valid UTF-8) in this form. Linear but for the sorting of combining
+/// marks.
 std::vector<Change> normalize(std::string_view text, Form form);
 
 /// Whether normalize() would certainly change nothing: a quick look, false when in doubt.

@@ -21,14 +21,15 @@ std::string vocab_text(const Vocabulary& vocabulary, const std::string& name) {
   return text;
 }
 
-// Whether transformers' own BERT classes, which build a tokenizer anew from the vocabulary and a few flags, make
-// the same one.
+// Whether transformers' own BERT classes, which build a tokenizer anew from the vocabulary and a
+// few flags, make the same one.
 bool is_usual(const Tokenizer& tokenizer) {
   const TokenizerDefinition& definition = tokenizer.definition();
   if (!definition.is_bert) return false;
   TokenizerOptions options = definition.options;
   const TokenizerOptions usual;
-  if (options.clean_text != usual.clean_text || options.max_input_chars_per_word != usual.max_input_chars_per_word ||
+  if (options.clean_text != usual.clean_text ||
+      options.max_input_chars_per_word != usual.max_input_chars_per_word ||
       options.continuing_subword_prefix != usual.continuing_subword_prefix)
     return false;
   std::vector<std::string> vocab;
@@ -47,8 +48,8 @@ bool is_usual(const Tokenizer& tokenizer) {
 
 void Tokenizer::save(const std::filesystem::path& dir, std::string_view model_type) const {
   const bool distil = model_type == "distilbert";
-  check(distil || model_type == "bert", "saving a tokenizer: the model type ", json_quote(model_type),
-        " is neither bert nor distilbert");
+  check(distil || model_type == "bert", "saving a tokenizer: the model type ",
+        json_quote(model_type), " is neither bert nor distilbert");
   const TokenizerOptions& o = options();
   const bool usual = is_usual(*this);
   Json config;
@@ -82,7 +83,8 @@ void Tokenizer::save(const std::filesystem::path& dir, std::string_view model_ty
 
   std::filesystem::create_directories(dir);
   if (definition_.is_bert)
-    replace_file(dir / "vocab.txt", vocab_text(definition_.model->vocabulary(), (dir / "vocab.txt").string()));
+    replace_file(dir / "vocab.txt",
+                 vocab_text(definition_.model->vocabulary(), (dir / "vocab.txt").string()));
   replace_file(dir / "tokenizer.json", tokenizer_json(definition_).dump(2) + "\n");
   replace_file(dir / "tokenizer_config.json", config.dump(2) + "\n");
 }

@@ -14,7 +14,8 @@ namespace retort {
 Tokenizer::Tokenizer(TokenizerDefinition definition, const std::string& name)
     : definition_(std::move(definition)) {
   const auto where = [&](const char* part) { return name + ", " + part; };
-  if (!definition_.normalizer.is_null()) normalizer_ = make_normalizer(definition_.normalizer, where("normalizer"));
+  if (!definition_.normalizer.is_null())
+    normalizer_ = make_normalizer(definition_.normalizer, where("normalizer"));
   if (!definition_.pre_tokenizer.is_null()) {
     auto pre_tokenizer = make_pre_tokenizer(definition_.pre_tokenizer, where("pre_tokenizer"));
     if (pre_tokenizer->keep_bytes() && !definition_.model->take_bytes())
@@ -23,14 +24,15 @@ Tokenizer::Tokenizer(TokenizerDefinition definition, const std::string& name)
   }
   if (!definition_.post_processor.is_null())
     processor_ = make_processor(definition_.post_processor, where("post_processor"));
-  if (!definition_.decoder.is_null()) decoder_ = make_decoder(definition_.decoder, where("decoder"));
+  if (!definition_.decoder.is_null())
+    decoder_ = make_decoder(definition_.decoder, where("decoder"));
   always_tracked_ = pre_tokenizer_ != nullptr && pre_tokenizer_->needs_origins();
   caches_ = std::make_shared<CachePool>();
   compile(name);
 }
 
-Tokenizer Tokenizer::from_vocab(const std::vector<std::string>& vocab, const TokenizerOptions& options,
-                                const std::string& name) {
+Tokenizer Tokenizer::from_vocab(const std::vector<std::string>& vocab,
+                                const TokenizerOptions& options, const std::string& name) {
   return Tokenizer(bert_definition(vocab, options, name), name);
 }
 
@@ -44,8 +46,8 @@ void Tokenizer::compile(const std::string& name) {
     const AddedToken& token = definition_.added[i];
     const std::int32_t known = vocabulary.find(token.content);
     const std::int32_t expected = known != Vocabulary::kNone ? known : next;
-    check(token.id == expected, name, ": the added token ", json_quote(token.content), " has id ", token.id,
-          ", which is neither its id in the vocabulary nor the next free one, ", next);
+    check(token.id == expected, name, ": the added token ", json_quote(token.content), " has id ",
+          token.id, ", which is neither its id in the vocabulary nor the next free one, ", next);
     if (known == Vocabulary::kNone) ++next;
     vocab_size_ = std::max(vocab_size_, token.id + 1);
     added_by_id_.emplace_back(token.id, i);
@@ -91,8 +93,9 @@ void Tokenizer::add_tokens(const std::vector<AddedToken>& tokens) {
   for (const AddedToken& token : definition_.added) next = std::max(next, token.id + 1);
   for (AddedToken token : tokens) {
     if (token.content.empty()) continue;
-    const auto same = std::find_if(definition_.added.begin(), definition_.added.end(),
-                                   [&](const AddedToken& other) { return other.content == token.content; });
+    const auto same =
+        std::find_if(definition_.added.begin(), definition_.added.end(),
+                     [&](const AddedToken& other) { return other.content == token.content; });
     if (same != definition_.added.end()) {
       token.id = same->id;
       *same = token;
@@ -108,26 +111,30 @@ void Tokenizer::add_tokens(const std::vector<AddedToken>& tokens) {
 void Tokenizer::check_text(std::string_view text, const char* which) const {
   const std::size_t invalid = unicode::find_invalid_utf8(text);
   check(invalid == std::string_view::npos, "the ", which, " is not valid UTF-8 at byte ", invalid);
-  check(text.size() < std::numeric_limits<std::uint32_t>::max() / 4, "the ", which, " has ", text.size(),
-        " bytes, which is too long");
+  check(text.size() < std::numeric_limits<std::uint32_t>::max() / 4, "the ", which, " has ",
+        text.size(), " bytes, which is too long");
 }
 
 // Added tokens, normalisation, added tokens again, pre-tokenization.
-void Tokenizer::cut(std::string_view text, bool tracked, bool special_too, PreTokens& tokens) const {
+void Tokenizer::cut(std::string_view text, bool tracked, bool special_too,
+                    PreTokens& tokens) const {
   tokens.text.clear(tracked);
   tokens.pieces.clear();
   raw_added_.split(
       text, special_too,
       [&](std::size_t begin, std::size_t end) {
-        AlignedText piece(text.substr(begin, end - begin), static_cast<std::uint32_t>(begin), tracked);
+        AlignedText piece(text.substr(begin, end - begin), static_cast<std::uint32_t>(begin),
+                          tracked);
         if (normalizer_ != nullptr) normalizer_->apply(piece);
         cut_normalized(piece, special_too, tokens);
       },
       [&](std::int32_t id, std::size_t begin, std::size_t end) {
         const auto at = static_cast<std::uint32_t>(tokens.text.bytes().size());
-        const AlignedText piece(text.substr(begin, end - begin), static_cast<std::uint32_t>(begin), tracked);
+        const AlignedText piece(text.substr(begin, end - begin), static_cast<std::uint32_t>(begin),
+                                tracked);
         tokens.text.append(piece, 0, end - begin);
-        tokens.pieces.push_back({at, at + static_cast<std::uint32_t>(end - begin), static_cast<std::uint32_t>(begin), id});
+        tokens.pieces.push_back({at, at + static_cast<std::uint32_t>(end - begin),
+                                 static_cast<std::uint32_t>(begin), id});
       });
   if (pre_tokenizer_ != nullptr) pre_tokenizer_->apply(tokens);
 }
@@ -137,7 +144,8 @@ void Tokenizer::cut_normalized(const AlignedText& text, bool special_too, PreTok
   tokens.text.append(text, 0, text.bytes().size());
   const auto add = [&](std::size_t begin, std::size_t end, std::int32_t id) {
     const std::uint32_t origin = text.tracked() ? text.spans()[begin].begin : 0;
-    tokens.pieces.push_back({base + static_cast<std::uint32_t>(begin), base + static_cast<std::uint32_t>(end), origin, id});
+    tokens.pieces.push_back({base + static_cast<std::uint32_t>(begin),
+                             base + static_cast<std::uint32_t>(end), origin, id});
   };
   normalized_added_.split(
       text.bytes(), special_too, [&](std::size_t begin, std::size_t end) { add(begin, end, -1); },
@@ -158,12 +166,15 @@ void each_word(const TokenModel& model, std::string_view piece, Word&& word) {
   }
 }
 
-// From bytes to characters of the original text, as the reference converts them: a place inside a character
-// is that character's, and one behind the text is left alone.
+// From bytes to characters of the original text, as the reference converts them: a place inside a
+// character is that character's, and one behind the text is left alone.
 class CharacterOffsets {
  public:
-  explicit CharacterOffsets(std::string_view text) : size_(static_cast<std::uint32_t>(text.size())) {
-    if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return;
+  explicit CharacterOffsets(std::string_view text)
+      : size_(static_cast<std::uint32_t>(text.size())) {
+    if (std::all_of(text.begin(), text.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+      return;
     number_.resize(text.size());
     std::uint32_t count = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -213,7 +224,8 @@ void Tokenizer::append_ids(const PreTokens& tokens, std::vector<std::int32_t>& i
   }
 }
 
-void Tokenizer::append_details(const PreTokens& tokens, std::string_view text, Encoding& encoding) const {
+void Tokenizer::append_details(const PreTokens& tokens, std::string_view text,
+                               Encoding& encoding) const {
   const TokenModel& model = *definition_.model;
   const CharacterOffsets characters(text);
   const CachePool::Lease lease(*caches_);
@@ -239,7 +251,8 @@ void Tokenizer::append_details(const PreTokens& tokens, std::string_view text, E
       const std::uint32_t begin = at + token.begin, end = at + token.end;
       Offsets offsets{begin, end};  // where the model's own count leads out of the piece
       if (begin == end) offsets = {piece.origin + begin, piece.origin + end};
-      else if (end <= bytes.size()) offsets = {spans[piece.begin + begin].begin, spans[piece.begin + end - 1].end};
+      else if (end <= bytes.size())
+        offsets = {spans[piece.begin + begin].begin, spans[piece.begin + end - 1].end};
       add(token.id, offsets, word_id);
       encoding.tokens.emplace_back(model.token_text(token, word));
     };
@@ -263,7 +276,8 @@ void Tokenizer::append_details(const PreTokens& tokens, std::string_view text, E
   }
 }
 
-Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id, const EncodeOptions& options) const {
+Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
+                                    const EncodeOptions& options) const {
   PreTokens tokens;
   cut(text, options.details || always_tracked_, !options.special_tokens_are_text, tokens);
   Encoding encoding;
@@ -287,10 +301,11 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
   if (pair) parts.push_back(encode_sequence(*pair, 1, options));
   if (options.truncation) {
     Truncation truncation = *options.truncation;
-    const std::size_t added =
-        options.add_special_tokens && processor_ != nullptr ? processor_->added(pair.has_value()) : 0;
-    check(truncation.max_length >= added, "a maximum length of ", truncation.max_length, " has no room for the ",
-          added, " special tokens");
+    const std::size_t added = options.add_special_tokens && processor_ != nullptr
+                                  ? processor_->added(pair.has_value())
+                                  : 0;
+    check(truncation.max_length >= added, "a maximum length of ", truncation.max_length,
+          " has no room for the ", added, " special tokens");
     truncation.max_length -= added;
     truncate(parts, truncation);
   }
@@ -300,7 +315,8 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
   return result;
 }
 
-Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair, int max_length) const {
+Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
+                           int max_length) const {
   check(max_length >= 0, "the maximum length is ", max_length, ", which must not be negative");
   EncodeOptions options;
   if (max_length > 0) {
@@ -315,14 +331,17 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
 std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> texts,
                                               std::span<const std::string_view> pairs,
                                               const EncodeOptions& options) const {
-  check(pairs.empty() || pairs.size() == texts.size(), "there are ", texts.size(), " texts but ", pairs.size(),
-        " to pair them with");
+  check(pairs.empty() || pairs.size() == texts.size(), "there are ", texts.size(), " texts but ",
+        pairs.size(), " to pair them with");
   std::vector<Encoding> result(texts.size());
   constexpr std::int64_t kGrain = 16;  // texts a thread takes at a time
-  parallel_ranges(static_cast<std::int64_t>(texts.size()), kGrain, [&](std::int64_t begin, std::int64_t end, int) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-      result[i] = encode(texts[i], pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
-  });
+  parallel_ranges(
+      static_cast<std::int64_t>(texts.size()), kGrain,
+      [&](std::int64_t begin, std::int64_t end, int) {
+        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+          result[i] =
+              encode(texts[i], pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
+      });
   return result;
 }
 
@@ -331,7 +350,8 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   tokens.reserve(ids.size());
   for (const std::int32_t id : ids) {
     if (id < 0 || id >= vocab_size_) continue;
-    const auto added = std::lower_bound(added_by_id_.begin(), added_by_id_.end(), std::pair{id, std::size_t{0}});
+    const auto added =
+        std::lower_bound(added_by_id_.begin(), added_by_id_.end(), std::pair{id, std::size_t{0}});
     if (added == added_by_id_.end() || added->first != id) {
       if (definition_.model->vocabulary().contains(id)) tokens.push_back(token(id));
       continue;
@@ -358,12 +378,16 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
 }
 
 std::string Tokenizer::token(std::int32_t id) const {
-  check(id >= 0 && id < vocab_size_, "token id ", id, " is outside of the vocabulary: ids go from 0 to ",
-        vocab_size_ - 1);
-  if (id < definition_.model->vocabulary().limit() && !definition_.model->vocabulary().text(id).empty())
+  check(id >= 0 && id < vocab_size_, "token id ", id,
+        " is outside of the vocabulary: ids go from 0 to ", vocab_size_ - 1);
+  if (id < definition_.model->vocabulary().limit() &&
+      !definition_.model->vocabulary().text(id).empty())
     return std::string(definition_.model->vocabulary().text(id));
-  const auto added = std::lower_bound(added_by_id_.begin(), added_by_id_.end(), std::pair{id, std::size_t{0}});
-  return added != added_by_id_.end() && added->first == id ? definition_.added[added->second].content : std::string();
+  const auto added =
+      std::lower_bound(added_by_id_.begin(), added_by_id_.end(), std::pair{id, std::size_t{0}});
+  return added != added_by_id_.end() && added->first == id
+             ? definition_.added[added->second].content
+             : std::string();
 }
 
 std::optional<std::int32_t> Tokenizer::id(std::string_view token) const {

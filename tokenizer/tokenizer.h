@@ -1,11 +1,12 @@
 // Text to ids and back: the same ids, offsets and texts as Hugging Face tokenizers 0.23.3.
 //
-// The parts lie side by side, each in its folder: added_tokens (found first), normalizers, pre_tokenizers,
-// models, processors (special tokens around sequences), decoders (the way back). This class holds one of
-// each and knows no files beyond load() and save(); the readers make a TokenizerDefinition.
+// The parts lie side by side, each in its folder: added_tokens (found first), normalizers,
+// pre_tokenizers, models, processors (special tokens around sequences), decoders (the way back).
+// This class holds one of each and knows no files beyond load() and save(); the readers make a
+// TokenizerDefinition.
 //
-// Without details (see EncodeOptions) nothing keeps track of where tokens come from, which is faster; the
-// ids are the same.
+// Without details (see EncodeOptions) nothing keeps track of where tokens come from, which is
+// faster; the ids are the same.
 #pragma once
 
 #include <cstdint>
@@ -30,42 +31,48 @@ namespace retort {
 
 struct EncodeOptions {
   bool add_special_tokens = true;
-  bool details = false;  // offsets, words, masks and token texts as well
+  bool details = false;                  // offsets, words, masks and token texts as well
   bool special_tokens_are_text = false;  // a special token that stands in the text isn't looked for
   std::optional<Truncation> truncation = {};
 };
 
 class Tokenizer {
  public:
-  /// A file or the directory of a model; see readers/load.cpp for what is looked for in which order.
-  /// Truncation and padding sections are kept, but applied only when asked for. Errors name the file and
-  /// the line, token or component.
+  /// A file or the directory of a model; see readers/load.cpp for what is looked for in which
+  /// order. Truncation and padding sections are kept, but applied only when asked for. Errors name
+  /// the file and the line, token or component.
   static Tokenizer load(const std::filesystem::path& path);
 
-  /// BERT's, from pieces in id order; `name` (their file) starts every error message. Errors: an empty or
-  /// repeated piece, a special token that isn't there.
-  static Tokenizer from_vocab(const std::vector<std::string>& vocab, const TokenizerOptions& options,
+  /// BERT's, from pieces in id order; `name` (their file) starts every error message. Errors: an
+  /// empty or repeated piece, a special token that isn't there.
+  static Tokenizer from_vocab(const std::vector<std::string>& vocab,
+                              const TokenizerOptions& options,
                               const std::string& name = "the vocabulary");
 
   /// Compiles a definition; `name` (a file) starts every error message.
   Tokenizer(TokenizerDefinition definition, const std::string& name);
 
-  /// A text or a pair. Errors: invalid UTF-8 (with the byte's offset), a text of 4 GB, a truncation to fewer
-  /// tokens than the special ones. Safe to call from several threads.
+  /// A text or a pair. Errors: invalid UTF-8 (with the byte's offset), a text of 4 GB, a truncation
+  /// to fewer tokens than the special ones. Safe to call from several threads.
   Encoding encode(std::string_view text, std::optional<std::string_view> pair,
                   const EncodeOptions& options) const;
-  /// The ids of a text or a pair, with special tokens. `max_length` counts those too; 0: no truncation;
-  /// otherwise the longer sequence loses its end first. Errors as above, and a negative max_length.
-  Encoding encode(std::string_view text, std::optional<std::string_view> pair = {}, int max_length = 0) const;
+  /// The ids of a text or a pair, with special tokens. `max_length` counts those too; 0: no
+  /// truncation; otherwise the longer sequence loses its end first. Errors as above, and a negative
+  /// max_length.
+  Encoding encode(std::string_view text, std::optional<std::string_view> pair = {},
+                  int max_length = 0) const;
 
-  /// Texts, or pairs where `pairs` isn't empty (then it is as long as `texts`), over thread_count() threads.
+  /// Texts, or pairs where `pairs` isn't empty (then it is as long as `texts`), over thread_count()
+  /// threads.
   std::vector<Encoding> encode_batch(std::span<const std::string_view> texts,
-                                     std::span<const std::string_view> pairs, const EncodeOptions& options) const;
+                                     std::span<const std::string_view> pairs,
+                                     const EncodeOptions& options) const;
 
   /// The text that ids stand for. Ids that there aren't are passed over, as in the reference.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special_tokens = false) const;
 
-  /// Adds tokens that aren't there yet; each takes its id from the model's vocabulary or the next free one.
+  /// Adds tokens that aren't there yet; each takes its id from the model's vocabulary or the next
+  /// free one.
   void add_tokens(const std::vector<AddedToken>& tokens);
 
   /// 1 + the largest id.
@@ -84,9 +91,9 @@ class Tokenizer {
   const TokenizerOptions& options() const { return definition_.options; }
   const TokenizerDefinition& definition() const { return definition_; }
 
-  /// Writes tokenizer.json, tokenizer_config.json and (BERT's) vocab.txt into `dir`, each whole or not at
-  /// all, which transformers loads to the same ids. `model_type` is "bert" or "distilbert" (no token types
-  /// among the model's inputs). Error: any other model type.
+  /// Writes tokenizer.json, tokenizer_config.json and (BERT's) vocab.txt into `dir`, each whole or
+  /// not at all, which transformers loads to the same ids. `model_type` is "bert" or "distilbert"
+  /// (no token types among the model's inputs). Error: any other model type.
   void save(const std::filesystem::path& dir, std::string_view model_type) const;
 
   /// Empty when both give the same ids for every text; otherwise a sentence that names the first
@@ -98,7 +105,8 @@ class Tokenizer {
   void check_text(std::string_view text, const char* which) const;
   void cut(std::string_view text, bool tracked, bool special_too, PreTokens& tokens) const;
   void cut_normalized(const AlignedText& text, bool special_too, PreTokens& tokens) const;
-  Encoding encode_sequence(std::string_view text, std::int32_t type_id, const EncodeOptions& options) const;
+  Encoding encode_sequence(std::string_view text, std::int32_t type_id,
+                           const EncodeOptions& options) const;
   void append_ids(const PreTokens& tokens, std::vector<std::int32_t>& ids) const;
   void append_details(const PreTokens& tokens, std::string_view text, Encoding& encoding) const;
   std::vector<AddedTokens::Pattern> patterns(bool normalized) const;
@@ -109,14 +117,15 @@ class Tokenizer {
   std::shared_ptr<const PostProcessor> processor_;
   std::shared_ptr<const Decoder> decoder_;
   AddedTokens raw_added_, normalized_added_;
-  std::vector<std::pair<std::int32_t, std::size_t>> added_by_id_;  // id, place in definition_.added; sorted
+  std::vector<std::pair<std::int32_t, std::size_t>>
+      added_by_id_;  // id, place in definition_.added; sorted
   std::shared_ptr<CachePool> caches_;
   std::int32_t vocab_size_ = 0;
   bool always_tracked_ = false;  // a piece's place in the original text decides what becomes of it
 };
 
-/// Text from ids that come one by one, as a model makes them: text is given out as soon as it is whole
-/// characters that later ids don't change.
+/// Text from ids that come one by one, as a model makes them: text is given out as soon as it is
+/// whole characters that later ids don't change.
 class DecodeStream {
  public:
   explicit DecodeStream(const Tokenizer& tokenizer, bool skip_special_tokens = false)

@@ -76,7 +76,10 @@ std::string replace_invalid(std::string_view text) {
     // The longest prefix that could still become a character.
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned lead = byte(0);
-    const std::size_t expected = lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 1;
+    const std::size_t expected = lead >= 0xC2 && lead < 0xE0   ? 2
+                                 : lead >= 0xE0 && lead < 0xF0 ? 3
+                                 : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                               : 1;
     std::size_t length = 1;
     while (length < expected && length < text.size()) {
       const unsigned low = length > 1 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;

@@ -9,14 +9,54 @@ namespace retort::unicode {
 
 // General categories, in the order of the generator.
 enum class Category : std::uint8_t {
-  kCn, kLu, kLl, kLt, kLm, kLo, kMn, kMc, kMe, kNd, kNl, kNo, kPc, kPd, kPs,
-  kPe, kPi, kPf, kPo, kSm, kSc, kSk, kSo, kZs, kZl, kZp, kCc, kCf, kCs, kCo,
+  kCn,
+  kLu,
+  kLl,
+  kLt,
+  kLm,
+  kLo,
+  kMn,
+  kMc,
+  kMe,
+  kNd,
+  kNl,
+  kNo,
+  kPc,
+  kPd,
+  kPs,
+  kPe,
+  kPi,
+  kPf,
+  kPo,
+  kSm,
+  kSc,
+  kSk,
+  kSo,
+  kZs,
+  kZl,
+  kZp,
+  kCc,
+  kCf,
+  kCs,
+  kCo,
 };
 
 // Grapheme_Cluster_Break, the low four bits of Properties16::grapheme.
 enum class GraphemeClass : std::uint8_t {
-  kOther, kCr, kLf, kControl, kExtend, kZwj, kRegionalIndicator, kPrepend, kSpacingMark, kL, kV, kT,
-  kLv, kLvt,
+  kOther,
+  kCr,
+  kLf,
+  kControl,
+  kExtend,
+  kZwj,
+  kRegionalIndicator,
+  kPrepend,
+  kSpacingMark,
+  kL,
+  kV,
+  kT,
+  kLv,
+  kLvt,
 };
 enum GraphemeBit : std::uint8_t {
   kPictographic = 16,
@@ -26,8 +66,8 @@ enum GraphemeBit : std::uint8_t {
 };
 
 enum Flag16 : std::uint8_t {
-  kWord16 = 1,       // \w of Oniguruma
-  kSpace16 = 2,      // \s, which is White_Space
+  kWord16 = 1,   // \w of Oniguruma
+  kSpace16 = 2,  // \s, which is White_Space
   kAlphabetic = 4,
   kLowercase = 8,
   kUppercase = 16,
@@ -35,11 +75,11 @@ enum Flag16 : std::uint8_t {
 };
 
 struct Properties16 {
-  std::uint8_t category;  // a Category
-  std::uint8_t script;    // index in kScriptNames
-  std::uint8_t grapheme;  // GraphemeClass and GraphemeBits
-  std::uint8_t flags;     // Flag16
-  std::uint8_t script9;   // of Unicode 9, for the UnicodeScripts pre-tokenizer
+  std::uint8_t category;       // a Category
+  std::uint8_t script;         // index in kScriptNames
+  std::uint8_t grapheme;       // GraphemeClass and GraphemeBits
+  std::uint8_t flags;          // Flag16
+  std::uint8_t script9;        // of Unicode 9, for the UnicodeScripts pre-tokenizer
   std::int32_t fold_distance;  // simple case folding minus the character
 };
 

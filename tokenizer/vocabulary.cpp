@@ -22,8 +22,8 @@ Vocabulary::Vocabulary(const std::vector<Entry>& entries, const std::string& nam
   std::vector<const Entry*> by_id(count, nullptr);
   for (const Entry& entry : entries) {
     const Entry*& place = by_id[static_cast<std::size_t>(entry.id)];
-    check(place == nullptr, name, ": the tokens ", json_quote(place == nullptr ? "" : place->text), " and ",
-          json_quote(entry.text), " both have id ", entry.id);
+    check(place == nullptr, name, ": the tokens ", json_quote(place == nullptr ? "" : place->text),
+          " and ", json_quote(entry.text), " both have id ", entry.id);
     place = &entry;
   }
   pool_.reserve(bytes);
@@ -41,8 +41,8 @@ Vocabulary::Vocabulary(const std::vector<Entry>& entries, const std::string& nam
     const std::string_view piece = by_id[id]->text;
     std::size_t i = hash_bytes(piece) & (slots - 1);
     for (; slots_[i] != kNone; i = (i + 1) & (slots - 1))
-      check(text(slots_[i]) != piece, name, ": the token ", json_quote(piece), " has two ids, ", slots_[i],
-            " and ", id);
+      check(text(slots_[i]) != piece, name, ": the token ", json_quote(piece), " has two ids, ",
+            slots_[i], " and ", id);
     slots_[i] = static_cast<std::int32_t>(id);
     longest_ = std::max(longest_, piece.size());
   }

@@ -32,8 +32,8 @@ inline std::uint64_t hash_bytes(std::string_view text) {
 class Vocabulary {
  public:
   static constexpr std::int32_t kNone = -1;
-  /// Ids must be below this multiple of the number of pieces (and kMinimum), so that memory is bounded by
-  /// what was read.
+  /// Ids must be below this multiple of the number of pieces (and kMinimum), so that memory is
+  /// bounded by what was read.
   static constexpr std::size_t kSparseness = 4, kMinimum = 1 << 16;
 
   struct Entry {
@@ -42,8 +42,8 @@ class Vocabulary {
   };
 
   Vocabulary() = default;
-  /// `name` starts every error message. Errors: an id out of range or given twice, a text given twice;
-  /// ids may have gaps.
+  /// `name` starts every error message. Errors: an id out of range or given twice, a text given
+  /// twice; ids may have gaps.
   Vocabulary(const std::vector<Entry>& entries, const std::string& name);
 
   /// The id of exactly this piece, or kNone.
@@ -54,7 +54,8 @@ class Vocabulary {
       if (this->text(slots_[i]) == text) return slots_[i];
     return kNone;
   }
-  /// The piece with this id, 0 <= id < limit(). Empty for a gap (no piece is empty but one that says so).
+  /// The piece with this id, 0 <= id < limit(). Empty for a gap (no piece is empty but one that
+  /// says so).
   std::string_view text(std::int32_t id) const {
     const auto i = static_cast<std::size_t>(id);
     return std::string_view(pool_).substr(offsets_[i], offsets_[i + 1] - offsets_[i]);

@@ -1,7 +1,8 @@
-// Words and their tokens, for the next time that they come: most words of a text have been there before.
+// Words and their tokens, for the next time that they come: most words of a text have been there
+// before.
 //
-// A fixed number of places, so that memory is bounded; a new word takes the place of an old one. One cache
-// serves one thread at a time: CachePool hands them out.
+// A fixed number of places, so that memory is bounded; a new word takes the place of an old one.
+// One cache serves one thread at a time: CachePool hands them out.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,9 @@ class WordCache {
     std::size_t count;
   };
 
-  /// The tokens of `word` (1 to kMaxBytes bytes), made by `miss(std::vector<Token>&)` if they aren't there.
-  /// Valid until the next call. Null ids: they don't cover the word one after the other, and stand in missed().
+  /// The tokens of `word` (1 to kMaxBytes bytes), made by `miss(std::vector<Token>&)` if they
+  /// aren't there. Valid until the next call. Null ids: they don't cover the word one after the
+  /// other, and stand in missed().
   template <class Miss>
   Found find(std::string_view word, Miss&& miss) {
     const Key key = key_of(word);

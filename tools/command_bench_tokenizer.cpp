@@ -1,8 +1,8 @@
 // retort bench tokenizer: megabytes of text per second, as documents of about 10 kB and as lines.
 //
-// Text is cut as others who measure tokenizers cut it: lines that aren't blank; documents of so many of them
-// that 10,000 characters are passed. Cold: a tokenizer just loaded, which has seen no word yet; warm: the same
-// text once more.
+// Text is cut as others who measure tokenizers cut it: lines that aren't blank; documents of so
+// many of them that 10,000 characters are passed. Cold: a tokenizer just loaded, which has seen no
+// word yet; warm: the same text once more.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -62,7 +62,8 @@ struct BenchTokenizer {
     apply_threads(threads);
     Texts texts;
     for (const std::string& input : inputs) texts.add(unicode::replace_invalid(read_file(input)));
-    check(!texts.documents.empty(), inputs[0], ": there is less text than one document of ", kDocument, " characters");
+    check(!texts.documents.empty(), inputs[0], ": there is less text than one document of ",
+          kDocument, " characters");
     std::vector<double> load, times[4];  // documents cold and warm, lines cold and warm
     for (int round = 0; round < kRounds; ++round) {
       for (const bool lines : {false, true}) {
@@ -74,7 +75,9 @@ struct BenchTokenizer {
               seconds(tokenizer, lines ? texts.lines : texts.documents));
       }
     }
-    const auto rate = [&](int which) { return static_cast<double>(texts.bytes) / 1e6 / median(times[which]); };
+    const auto rate = [&](int which) {
+      return static_cast<double>(texts.bytes) / 1e6 / median(times[which]);
+    };
     if (json) {
       Json row;
       row["model"] = model;
@@ -90,12 +93,13 @@ struct BenchTokenizer {
       return 0;
     }
     char line[256];
-    std::snprintf(line, sizeof line,
-                  "%s: load %.1f ms; documents %.1f MB/s cold, %.1f warm; lines %.1f MB/s cold, %.1f warm "
-                  "(%.2f MB, %d thread%s%s)\n",
-                  model.c_str(), median(load), rate(0), rate(1), rate(2), rate(3),
-                  static_cast<double>(texts.bytes) / 1e6, threads, threads == 1 ? "" : "s",
-                  offsets ? ", with offsets" : "");
+    std::snprintf(
+        line, sizeof line,
+        "%s: load %.1f ms; documents %.1f MB/s cold, %.1f warm; lines %.1f MB/s cold, %.1f warm "
+        "(%.2f MB, %d thread%s%s)\n",
+        model.c_str(), median(load), rate(0), rate(1), rate(2), rate(3),
+        static_cast<double>(texts.bytes) / 1e6, threads, threads == 1 ? "" : "s",
+        offsets ? ", with offsets" : "");
     print(line);
     return 0;
   }
@@ -110,8 +114,8 @@ struct BenchTokenizer {
     std::size_t tokens = 0;
     const double start = now();
     for (std::size_t i = 0; i < views.size(); i += kBatch)
-      for (const Encoding& encoding :
-           tokenizer.encode_batch(std::span(views).subspan(i, std::min(kBatch, views.size() - i)), {}, options))
+      for (const Encoding& encoding : tokenizer.encode_batch(
+               std::span(views).subspan(i, std::min(kBatch, views.size() - i)), {}, options))
         tokens += encoding.size();
     const double elapsed = now() - start;
     check(tokens > 0, "the tokenizer made no tokens of ", views.size(), " texts");
@@ -133,7 +137,9 @@ void add_bench_tokenizer(CLI::App& app, Action& action) {
   command->add_option("--input", bench.inputs, "Text files")->required();
   command->add_flag("--offsets", bench.offsets, "Offsets, words and token texts too");
   command->add_flag("--json", bench.json, "One object");
-  command->add_option("--threads", bench.threads, "Threads")->capture_default_str()->check(CLI::Range(1, 1024));
+  command->add_option("--threads", bench.threads, "Threads")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
   command->callback([&action] { action = [] { return bench.run(); }; });
 }
 

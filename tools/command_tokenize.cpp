@@ -44,20 +44,23 @@ void append_json(std::string& out, const Encoding& encoding) {
   out += '{';
   append_list(out, "ids", encoding.ids, number);
   append_list(out, "type_ids", encoding.type_ids, number);
-  append_list(out, "tokens", encoding.tokens, [&](const std::string& token) { out += json_quote(token); });
+  append_list(out, "tokens", encoding.tokens,
+              [&](const std::string& token) { out += json_quote(token); });
   append_list(out, "offsets", encoding.offsets, pair);
   append_list(out, "byte_offsets", encoding.byte_offsets, pair);
   append_list(out, "attention_mask", encoding.attention_mask, number);
   append_list(out, "special_tokens_mask", encoding.special_tokens_mask, number);
   append_list(out, "word_ids", encoding.word_ids,
               [&](std::int32_t word) { out += word < 0 ? "null" : std::to_string(word); });
-  append_list(out, "overflowing", encoding.overflowing, [&](const Encoding& window) { append_json(out, window); });
+  append_list(out, "overflowing", encoding.overflowing,
+              [&](const Encoding& window) { append_json(out, window); });
   out += '}';
 }
 
 struct Tokenize {
   std::string model, input, output, separator, side = "right", strategy = "longest_first";
-  bool ids = false, json = false, json_input = false, tokens = false, no_special = false, lossy = false;
+  bool ids = false, json = false, json_input = false, tokens = false, no_special = false,
+       lossy = false;
   int max_length = 0, stride = 0, pad_to = 0, threads = 0;
 
   EncodeOptions options() const {
@@ -111,7 +114,8 @@ struct Tokenize {
     std::string content = read_file(input);
     if (lossy) content = unicode::replace_invalid(content);
     const EncodeOptions encode_options = options();
-    const std::optional<Padding> pad_options = pad_to > 0 ? std::optional(padding(tokenizer)) : std::nullopt;
+    const std::optional<Padding> pad_options =
+        pad_to > 0 ? std::optional(padding(tokenizer)) : std::nullopt;
     std::vector<std::string_view> lines = lines_of(content);
     std::vector<std::string> texts;
     if (json_input) {
@@ -137,8 +141,9 @@ struct Tokenize {
   }
 
   // Without a separator all lines at once, over the threads.
-  std::vector<Encoding> encode_lines(const Tokenizer& tokenizer, const std::vector<std::string_view>& lines,
-                                     std::size_t begin, std::size_t end, const EncodeOptions& encode_options) const {
+  std::vector<Encoding> encode_lines(const Tokenizer& tokenizer,
+                                     const std::vector<std::string_view>& lines, std::size_t begin,
+                                     std::size_t end, const EncodeOptions& encode_options) const {
     const std::span<const std::string_view> batch(lines.data() + begin, end - begin);
     if (separator.empty()) {
       try {
@@ -197,8 +202,8 @@ struct Detokenize {
       if (at == end) return ids;
       std::int32_t id = 0;
       const auto [behind, error] = std::from_chars(at, end, id);
-      check(error == std::errc() && id >= 0 && (behind == end || *behind == ' ' || *behind == '\r'), input, ": line ",
-            number, ": expected ids separated by spaces");
+      check(error == std::errc() && id >= 0 && (behind == end || *behind == ' ' || *behind == '\r'),
+            input, ": line ", number, ": expected ids separated by spaces");
       ids.push_back(id);
       at = behind;
     }
@@ -210,27 +215,45 @@ struct Detokenize {
 void add_tokenize(CLI::App& app, Action& action) {
   static Tokenize tokenize;
   CLI::App* command = app.add_subcommand("tokenize", "Token ids of every line of a file");
-  command->add_option("--model", tokenize.model, "Model directory or tokenizer file (json, txt, model, tiktoken)")->required();
-  command->add_option("--input", tokenize.input, "File of lines; nothing but the line end is stripped")->required();
+  command
+      ->add_option("--model", tokenize.model,
+                   "Model directory or tokenizer file (json, txt, model, tiktoken)")
+      ->required();
+  command
+      ->add_option("--input", tokenize.input, "File of lines; nothing but the line end is stripped")
+      ->required();
   command->add_option("--output", tokenize.output, "File to write (default: stdout)");
-  command->add_option("--pair-separator", tokenize.separator, "Splits a line into two texts (its first occurrence)");
-  CLI::Option* ids = command->add_flag("--ids", tokenize.ids, "Ids separated by spaces (the default)");
-  CLI::Option* tokens = command->add_flag("--tokens", tokenize.tokens, "Pieces instead of ids")->excludes(ids);
-  command->add_flag("--json", tokenize.json, "An object per line: ids, tokens, offsets, masks, words, overflowing")
-      ->excludes(ids)->excludes(tokens);
-  command->add_flag("--json-input", tokenize.json_input, "Lines are JSON strings, which may hold line feeds");
+  command->add_option("--pair-separator", tokenize.separator,
+                      "Splits a line into two texts (its first occurrence)");
+  CLI::Option* ids =
+      command->add_flag("--ids", tokenize.ids, "Ids separated by spaces (the default)");
+  CLI::Option* tokens =
+      command->add_flag("--tokens", tokenize.tokens, "Pieces instead of ids")->excludes(ids);
+  command
+      ->add_flag("--json", tokenize.json,
+                 "An object per line: ids, tokens, offsets, masks, words, overflowing")
+      ->excludes(ids)
+      ->excludes(tokens);
+  command->add_flag("--json-input", tokenize.json_input,
+                    "Lines are JSON strings, which may hold line feeds");
   command->add_flag("--no-special", tokenize.no_special, "No special tokens around the text");
   command->add_option("--max-length", tokenize.max_length, "Truncate to so many tokens (0: don't)")
-      ->capture_default_str()->check(CLI::Range(0, 1 << 24));
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 24));
   command->add_option("--truncation", tokenize.strategy, "Which text of a pair loses tokens")
-      ->capture_default_str()->check(CLI::IsMember({"longest_first", "only_first", "only_second"}));
+      ->capture_default_str()
+      ->check(CLI::IsMember({"longest_first", "only_first", "only_second"}));
   command->add_option("--truncation-side", tokenize.side, "Where tokens are taken away")
-      ->capture_default_str()->check(CLI::IsMember({"left", "right"}));
+      ->capture_default_str()
+      ->check(CLI::IsMember({"left", "right"}));
   command->add_option("--stride", tokenize.stride, "Tokens that overflowing windows share")
-      ->capture_default_str()->check(CLI::Range(0, 1 << 24));
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 24));
   command->add_option("--pad", tokenize.pad_to, "Pad to so many tokens (0: don't)")
-      ->capture_default_str()->check(CLI::Range(0, 1 << 24));
-  command->add_flag("--lossy", tokenize.lossy, "Replace invalid UTF-8 by U+FFFD instead of stopping");
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 24));
+  command->add_flag("--lossy", tokenize.lossy,
+                    "Replace invalid UTF-8 by U+FFFD instead of stopping");
   add_threads(*command, tokenize.threads);
   command->callback([&action] { action = [] { return tokenize.run(); }; });
 }
@@ -240,7 +263,8 @@ void add_detokenize(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("detokenize", "Text from token ids");
   command->add_option("--model", detokenize.model, "Model directory or tokenizer file")->required();
   command->add_option("--input", detokenize.input, "File of ids, a text per line")->required();
-  command->add_option("--output", detokenize.output, "File to write (default: stdout); line feeds become \\n");
+  command->add_option("--output", detokenize.output,
+                      "File to write (default: stdout); line feeds become \\n");
   command->add_flag("--skip-special", detokenize.skip_special, "Leave special tokens out");
   command->callback([&action] { action = [] { return detokenize.run(); }; });
 }

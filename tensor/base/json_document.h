@@ -1,5 +1,5 @@
-// A JSON text that is looked at where it was parsed: for files whose hundreds of thousands of strings are
-// wanted once, as views. (json.h has the value type for everything else.)
+// A JSON text that is looked at where it was parsed: for files whose hundreds of thousands of
+// strings are wanted once, as views. (json.h has the value type for everything else.)
 #pragma once
 
 #include <array>
@@ -28,16 +28,18 @@ class JsonNode {
   /// Calls f(std::string_view key, JsonNode value) for each member of an object, in order.
   template <class F>
   void each_member(F&& f) const {
-    visit(true, const_cast<void*>(static_cast<const void*>(&f)), [](void* context, std::string_view key, JsonNode value) {
-      (*static_cast<std::remove_reference_t<F>*>(context))(key, value);
-    });
+    visit(true, const_cast<void*>(static_cast<const void*>(&f)),
+          [](void* context, std::string_view key, JsonNode value) {
+            (*static_cast<std::remove_reference_t<F>*>(context))(key, value);
+          });
   }
   /// Calls f(JsonNode) for each element of an array, in order.
   template <class F>
   void each_element(F&& f) const {
-    visit(false, const_cast<void*>(static_cast<const void*>(&f)), [](void* context, std::string_view, JsonNode value) {
-      (*static_cast<std::remove_reference_t<F>*>(context))(value);
-    });
+    visit(false, const_cast<void*>(static_cast<const void*>(&f)),
+          [](void* context, std::string_view, JsonNode value) {
+            (*static_cast<std::remove_reference_t<F>*>(context))(value);
+          });
   }
 
   // Each of these is an error that names `what` when the kind is another.
@@ -53,7 +55,8 @@ class JsonNode {
   using Visit = void (*)(void* context, std::string_view key, JsonNode value);
   void visit(bool object, void* context, Visit visit) const;
 
-  alignas(void*) std::array<std::byte, 16> element_{};  // simdjson's, which this header doesn't name
+  alignas(
+      void*) std::array<std::byte, 16> element_{};  // simdjson's, which this header doesn't name
 };
 
 class JsonDocument {

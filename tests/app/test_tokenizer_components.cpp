@@ -1,5 +1,6 @@
-// Every component of the tokenizer.json schema against the reference, on hostile texts: ids, offsets, words, token
-// texts, and what decoding gives (tests/golden/tokenizer_components.py wrote the digests).
+// Every component of the tokenizer.json schema against the reference, on hostile texts: ids,
+// offsets, words, token texts, and what decoding gives (tests/golden/tokenizer_components.py wrote
+// the digests).
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -28,9 +29,11 @@ std::string lines_of(const Encoding& e) {
 }  // namespace
 
 TEST_CASE("tokenizer golden: every component of the schema", "[tokenizer]") {
-  const Json golden = Json::parse_file(fs::path(RETORT_SOURCE_DIR) / "tests" / "golden" / "tokenizer_components.json");
+  const Json golden = Json::parse_file(fs::path(RETORT_SOURCE_DIR) / "tests" / "golden" /
+                                       "tokenizer_components.json");
   std::vector<std::string> texts;
-  for (const Json& text : golden.find("texts")->as_array("texts")) texts.push_back(text.as_string("text"));
+  for (const Json& text : golden.find("texts")->as_array("texts"))
+    texts.push_back(text.as_string("text"));
   std::size_t compared = 0;
   for (const Json& row : golden.find("configurations")->as_array("configurations")) {
     Json definition = *row.find("tokenizer");
@@ -46,7 +49,8 @@ TEST_CASE("tokenizer golden: every component of the schema", "[tokenizer]") {
       const Encoding e = t.encode(texts[i], {}, options);
       const std::string lines = lines_of(e);
       CAPTURE(i, texts[i], lines);
-      const bool same = testing::crc32(lines + t.decode(e.ids)) == static_cast<std::uint32_t>(digests[i].as_integer("digest"));
+      const bool same = testing::crc32(lines + t.decode(e.ids)) ==
+                        static_cast<std::uint32_t>(digests[i].as_integer("digest"));
       if (!same && ++wrong > 2) continue;  // two of a configuration are enough to look at
       CHECK(same);
       CHECK(t.encode(texts[i]).ids == e.ids);  // without offsets the same ids

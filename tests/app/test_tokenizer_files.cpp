@@ -114,8 +114,7 @@ TEST_CASE("vocab.txt: lines, line ends and what is refused", "[tokenizer]") {
 
 TEST_CASE("model directory: which file, and what the configuration says", "[tokenizer]") {
   const Folder folder;
-  CHECK(load_error(folder.path()).find("holds none of tokenizer.json") !=
-        std::string::npos);
+  CHECK(load_error(folder.path()).find("holds none of tokenizer.json") != std::string::npos);
   folder.write("vocab.txt", "[PAD]\n[UNK]\n<s>\n</s>\n[MASK]\nA\na\n");
   folder.write(
       "tokenizer_config.json",
@@ -194,10 +193,12 @@ TEST_CASE("tokenizer.json: what is refused, by name", "[tokenizer]") {
           "the post_processor \"Roberta\" is not known");
   refused([](Parts& p) { p.post_processor = R"({"type":"RobertaProcessing"})"; },
           "post_processor.cls: expected a token and its id");
-  refused([](Parts& p) { p.decoder = R"({"type":"Space"})"; }, "the decoder \"Space\" is not known");
+  refused([](Parts& p) { p.decoder = R"({"type":"Space"})"; },
+          "the decoder \"Space\" is not known");
   refused([](Parts& p) { p.model = R"({"type":"GPT","vocab":{"a":0}})"; },
           "the model \"GPT\" is not known");
-  refused([](Parts& p) { p.model = R"({"type":"BPE","vocab":{"a":0}})"; }, "the model has no merges");
+  refused([](Parts& p) { p.model = R"({"type":"BPE","vocab":{"a":0}})"; },
+          "the model has no merges");
   refused([](Parts& p) { p.model = R"({"type":"WordPiece"})"; }, "the model has no vocab");
   refused([](Parts& p) { p.model = "null"; }, "has no model");
 
@@ -212,7 +213,8 @@ TEST_CASE("tokenizer.json: what is refused, by name", "[tokenizer]") {
   vocab("{}", "the vocabulary has no tokens");
   vocab(R"({"a":0,"b":0})", "the tokens \"a\" and \"b\" both have id 0");
   vocab(R"({"a":0,"a":1})", "the token \"a\" has two ids, 0 and 1");
-  vocab(R"({"a":0,"b":-1})", "the token \"b\" has id -1, but 2 tokens must have ids from 0 to 65535");
+  vocab(R"({"a":0,"b":-1})",
+        "the token \"b\" has id -1, but 2 tokens must have ids from 0 to 65535");
   vocab(R"({"a":0,"b":2147483648})", "the token \"b\" has id 2147483648");
   vocab(R"({"a":0,"b":99999999999999999999})", "");
   vocab(R"({"a":0,"b":1.5})", "model.vocab: expected an integer");

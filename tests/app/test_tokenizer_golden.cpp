@@ -178,7 +178,8 @@ TEST_CASE("tokenizer golden: every line of MRPC and SST-2", "[tokenizer]") {
           e.ids.push_back(-1);
           e.ids.insert(e.ids.end(), e.type_ids.begin(), e.type_ids.end());
           e.ids.push_back(-2);
-          sum = testing::crc32({reinterpret_cast<const char*>(e.ids.data()), e.ids.size() * 4}, sum);
+          sum =
+              testing::crc32({reinterpret_cast<const char*>(e.ids.data()), e.ids.size() * 4}, sum);
         };
         digest(0, crc);
         digest(32, crc_truncated);

@@ -1,5 +1,5 @@
-// Fuzz target: a regular expression and (behind the first line feed) a text to match. Matches are in order, inside
-// the text, and at whole characters.
+// Fuzz target: a regular expression and (behind the first line feed) a text to match. Matches are
+// in order, inside the text, and at whole characters.
 #include <cstddef>
 #include <cstdint>
 
@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& [begin, end] : Regex(input.substr(0, cut)).find_all(text)) {
       fuzzing::require(begin >= done && end >= begin && end <= text.size());
       for (const std::size_t at : {begin, end})
-        fuzzing::require(at == text.size() || (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80);
+        fuzzing::require(at == text.size() ||
+                         (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80);
       done = end;
     }
   } catch (const Error&) {

@@ -1,5 +1,5 @@
-// What the fuzz targets of the tokenizer's readers do with what was read: use it on a few texts. Whatever the
-// file said, that ends in an Error or in encodings whose parts fit together.
+// What the fuzz targets of the tokenizer's readers do with what was read: use it on a few texts.
+// Whatever the file said, that ends in an Error or in encodings whose parts fit together.
 #pragma once
 
 #include <cstdlib>
@@ -18,10 +18,12 @@ inline void require(bool condition) {
 inline void use(const Tokenizer& tokenizer) {
   EncodeOptions details;
   details.details = true;
-  for (const std::string text : {"", "Hello  world's 123 \u00e9\u0301\u4e2d <s>[X]", "\u2581a \n\tb\u200d"}) {
+  for (const std::string text :
+       {"", "Hello  world's 123 \u00e9\u0301\u4e2d <s>[X]", "\u2581a \n\tb\u200d"}) {
     const Encoding encoding = tokenizer.encode(text, text, details);
     const std::size_t size = encoding.size();
-    require(encoding.type_ids.size() == size && encoding.tokens.size() == size && encoding.offsets.size() == size);
+    require(encoding.type_ids.size() == size && encoding.tokens.size() == size &&
+            encoding.offsets.size() == size);
     require(encoding.byte_offsets.size() == size && encoding.word_ids.size() == size);
     for (const std::int32_t id : encoding.ids) require(id >= 0 && id < tokenizer.vocab_size());
     require(tokenizer.encode(text, text).ids == encoding.ids);

@@ -24,17 +24,21 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 
 void clean_up(std::string& text) {
   constexpr std::pair<const char*, const char*> kReplacements[] = {
-      {" .", "."},     {" ?", "?"},   {" !", "!"},           {" ,", ","},   {" ' ", "'"},  {" n't", "n't"},
-      {" 'm", "'m"},   {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+      {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+      {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+      {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kReplacements) replace_all(text, from, to);
 }
 
-// The byte that "<0x41>" names, or -1. The reference takes any six bytes whose middle reads as a hexadecimal
-// number, a plus sign included.
+// The byte that "<0x41>" names, or -1. The reference takes any six bytes whose middle reads as a
+// hexadecimal number, a plus sign included.
 int fallback_byte(const std::string& token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
   };
   const int high = token[3] == '+' ? 0 : digit(token[3]), low = digit(token[4]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
@@ -68,7 +72,8 @@ std::vector<std::string> WordPieceDecoder::apply(std::vector<std::string> tokens
 std::vector<std::string> MetaspaceDecoder::apply(std::vector<std::string> tokens) const {
   std::string mark;
   unicode::append(mark, replacement_);
-  for (std::size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], mark, i == 0 && prepended_ ? "" : " ");
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    replace_all(tokens[i], mark, i == 0 && prepended_ ? "" : " ");
   return tokens;
 }
 
@@ -100,8 +105,10 @@ std::vector<std::string> StripDecoder::apply(std::vector<std::string> tokens) co
   unicode::append(content, content_);
   for (std::string& token : tokens) {
     std::string_view rest = token;
-    for (std::size_t i = 0; i < start_ && rest.starts_with(content); ++i) rest.remove_prefix(content.size());
-    for (std::size_t i = 0; i < stop_ && rest.ends_with(content); ++i) rest.remove_suffix(content.size());
+    for (std::size_t i = 0; i < start_ && rest.starts_with(content); ++i)
+      rest.remove_prefix(content.size());
+    for (std::size_t i = 0; i < stop_ && rest.ends_with(content); ++i)
+      rest.remove_suffix(content.size());
     token = std::string(rest);
   }
   return tokens;

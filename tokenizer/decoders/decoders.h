@@ -25,7 +25,8 @@ class ByteLevelDecoder : public Decoder {
 /// Spaces before tokens that begin a word, and (cleanup) none before punctuation.
 class WordPieceDecoder : public Decoder {
  public:
-  WordPieceDecoder(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleanup_(cleanup) {}
+  WordPieceDecoder(std::string prefix, bool cleanup)
+      : prefix_(std::move(prefix)), cleanup_(cleanup) {}
   std::vector<std::string> apply(std::vector<std::string> tokens) const override;
 
  private:
@@ -33,10 +34,12 @@ class WordPieceDecoder : public Decoder {
   bool cleanup_;
 };
 
-/// U+2581 (or another character) becomes a space, but disappears in the first token (if one was put there).
+/// U+2581 (or another character) becomes a space, but disappears in the first token (if one was put
+/// there).
 class MetaspaceDecoder : public Decoder {
  public:
-  MetaspaceDecoder(char32_t replacement, bool prepended) : replacement_(replacement), prepended_(prepended) {}
+  MetaspaceDecoder(char32_t replacement, bool prepended)
+      : replacement_(replacement), prepended_(prepended) {}
   std::vector<std::string> apply(std::vector<std::string> tokens) const override;
 
  private:
@@ -91,7 +94,8 @@ class ByteFallbackDecoder : public Decoder {
 
 class DecoderSequence : public Decoder {
  public:
-  explicit DecoderSequence(std::vector<std::unique_ptr<Decoder>> parts) : parts_(std::move(parts)) {}
+  explicit DecoderSequence(std::vector<std::unique_ptr<Decoder>> parts)
+      : parts_(std::move(parts)) {}
   std::vector<std::string> apply(std::vector<std::string> tokens) const override {
     for (const auto& part : parts_) tokens = part->apply(std::move(tokens));
     return tokens;

@@ -27,7 +27,8 @@ MergeTable::MergeTable(const std::vector<Merge>& merges) {
   results_.reserve(merges.size());
   for (const Merge& merge : merges) {
     std::size_t i = slot(merge.left, merge.right);
-    while (slots_[i].rank != kNone && (slots_[i].left != merge.left || slots_[i].right != merge.right))
+    while (slots_[i].rank != kNone &&
+           (slots_[i].left != merge.left || slots_[i].right != merge.right))
       i = (i + 1) & (slots - 1);
     slots_[i] = {merge.left, merge.right, static_cast<std::uint32_t>(results_.size())};
     results_.push_back(merge.result);
@@ -47,7 +48,8 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<MergeTable::Merge>& merges, Bp
     : TokenModel(std::move(vocabulary)),
       options_(std::move(options)),
       merges_(merges),
-      unk_id_(options_.unk_token.empty() ? Vocabulary::kNone : vocabulary_.find(options_.unk_token)) {
+      unk_id_(options_.unk_token.empty() ? Vocabulary::kNone
+                                         : vocabulary_.find(options_.unk_token)) {
   check(options_.unk_token.empty() || unk_id_ != Vocabulary::kNone, name,
         ": the vocabulary lacks the unknown token ", json_quote(options_.unk_token));
   for (std::size_t byte = 0; byte < 256; ++byte) {
@@ -71,18 +73,21 @@ bool Bpe::take_bytes() {
   return true;
 }
 
-// No piece has a U+2581 behind another character, so no merge ever crosses that place; and every character
-// becomes a token there and then, so that no unknown one can fuse over it.
+// No piece has a U+2581 behind another character, so no merge ever crosses that place; and every
+// character becomes a token there and then, so that no unknown one can fuse over it.
 bool Bpe::may_cut_at_marks() const {
-  if (!options_.byte_fallback || options_.ignore_merges || !options_.prefix.empty() || !options_.suffix.empty())
+  if (!options_.byte_fallback || options_.ignore_merges || !options_.prefix.empty() ||
+      !options_.suffix.empty())
     return false;
   for (const std::int32_t id : byte_ids_)
     if (id == Vocabulary::kNone) return false;
   if (vocabulary_.find(kMark) == Vocabulary::kNone) return false;
   for (std::int32_t id = 0; id < vocabulary_.limit(); ++id) {
     const std::string_view text = vocabulary_.text(id);
-    for (std::size_t at = text.find(kMark); at != text.npos; at = text.find(kMark, at + kMark.size()))
-      if (at > 0 && (at < kMark.size() || text.substr(at - kMark.size(), kMark.size()) != kMark)) return false;
+    for (std::size_t at = text.find(kMark); at != text.npos;
+         at = text.find(kMark, at + kMark.size()))
+      if (at > 0 && (at < kMark.size() || text.substr(at - kMark.size(), kMark.size()) != kMark))
+        return false;
   }
   return true;
 }
@@ -105,8 +110,8 @@ bool Bpe::fall_back(std::string_view text, std::vector<Symbol>& symbols) const {
   return true;
 }
 
-// The reference's order of things, in which an unknown character waits for the next known one (but not for
-// bytes), and one for which there is nothing at all disappears with its length.
+// The reference's order of things, in which an unknown character waits for the next known one (but
+// not for bytes), and one for which there is nothing at all disappears with its length.
 void Bpe::split(std::string_view piece, std::vector<Symbol>& symbols) const {
   if (takes_bytes_) {
     for (const char c : piece) symbols.push_back({byte_symbols_[static_cast<unsigned char>(c)], 1});
@@ -121,7 +126,8 @@ void Bpe::split(std::string_view piece, std::vector<Symbol>& symbols) const {
     const auto length = static_cast<std::uint32_t>(text.size());
     const bool first = begin == piece.data(), last = at == piece.data() + piece.size();
     if ((!first && !options_.prefix.empty()) || (last && !options_.suffix.empty())) {
-      decorated = (first ? "" : options_.prefix) + std::string(text) + (last ? options_.suffix : "");
+      decorated =
+          (first ? "" : options_.prefix) + std::string(text) + (last ? options_.suffix : "");
       text = decorated;
     }
     if (const std::int32_t id = vocabulary_.find(text); id != Vocabulary::kNone) {
@@ -145,7 +151,8 @@ void Bpe::split(std::string_view piece, std::vector<Symbol>& symbols) const {
 void Bpe::merge_few(std::vector<Symbol>& symbols) const {
   std::array<std::uint32_t, kFew> ranks;  // of the pair that begins at each symbol
   std::size_t count = symbols.size();
-  for (std::size_t i = 0; i + 1 < count; ++i) ranks[i] = merges_.rank(symbols[i].id, symbols[i + 1].id);
+  for (std::size_t i = 0; i + 1 < count; ++i)
+    ranks[i] = merges_.rank(symbols[i].id, symbols[i + 1].id);
   while (count > 1) {
     std::size_t best = 0;
     for (std::size_t i = 1; i + 1 < count; ++i)
@@ -163,7 +170,8 @@ void Bpe::merge_few(std::vector<Symbol>& symbols) const {
   symbols.resize(count);
 }
 
-// The same with a heap of pairs by rank and place; entries whose pair has changed since are passed over.
+// The same with a heap of pairs by rank and place; entries whose pair has changed since are passed
+// over.
 void Bpe::merge_many(std::vector<Symbol>& symbols) const {
   constexpr std::uint32_t kEnd = static_cast<std::uint32_t>(-1);
   const auto count = static_cast<std::uint32_t>(symbols.size());
@@ -177,10 +185,11 @@ void Bpe::merge_many(std::vector<Symbol>& symbols) const {
     next[i] = i + 1 < count ? i + 1 : kEnd;
     previous[i] = i > 0 ? i - 1 : kEnd;
     if (i + 1 < count)
-      if (const std::uint64_t entry = entry_of(i, i + 1); entry != UINT64_MAX) entries.push_back(entry);
+      if (const std::uint64_t entry = entry_of(i, i + 1); entry != UINT64_MAX)
+        entries.push_back(entry);
   }
-  std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> heap(std::greater<>(),
-                                                                                      std::move(entries));
+  std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> heap(
+      std::greater<>(), std::move(entries));
   while (!heap.empty()) {
     const std::uint64_t entry = heap.top();
     heap.pop();
@@ -207,12 +216,14 @@ void Bpe::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
     std::int32_t id;
     if (takes_bytes_) {
       std::string written;
-      for (const char c : piece) unicode::append(written, byte_level::kCharacterOf[static_cast<unsigned char>(c)]);
+      for (const char c : piece)
+        unicode::append(written, byte_level::kCharacterOf[static_cast<unsigned char>(c)]);
       id = vocabulary_.find(written);
     } else {
       id = vocabulary_.find(piece);
     }
-    if (id != Vocabulary::kNone) return tokens.push_back({id, 0, static_cast<std::uint32_t>(piece.size())});
+    if (id != Vocabulary::kNone)
+      return tokens.push_back({id, 0, static_cast<std::uint32_t>(piece.size())});
   }
   thread_local std::vector<Symbol> symbols;
   symbols.clear();
@@ -252,10 +263,12 @@ Json Bpe::to_json() const {
 std::string Bpe::difference(const TokenModel& other) const {
   const auto* there = dynamic_cast<const Bpe*>(&other);
   if (there == nullptr) return "the model is BPE here but not there";
-  if (options_ != there->options_) return "the settings of the BPE model are others here than there";
+  if (options_ != there->options_)
+    return "the settings of the BPE model are others here than there";
   const auto mine = merges_.list(), theirs = there->merges_.list();
   for (std::size_t i = 0; i < std::max(mine.size(), theirs.size()); ++i)
-    if (i >= mine.size() || i >= theirs.size() || mine[i].left != theirs[i].left || mine[i].right != theirs[i].right)
+    if (i >= mine.size() || i >= theirs.size() || mine[i].left != theirs[i].left ||
+        mine[i].right != theirs[i].right)
       return "merge " + std::to_string(i) + " is another one here than there";
   return {};
 }

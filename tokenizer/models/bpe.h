@@ -1,5 +1,5 @@
-// Byte pair encoding with ranked merges: byte-level (GPT-2, RoBERTa, Llama 3) and of characters with byte
-// fallback (Llama 2).
+// Byte pair encoding with ranked merges: byte-level (GPT-2, RoBERTa, Llama 3) and of characters
+// with byte fallback (Llama 2).
 #pragma once
 
 #include <array>
@@ -9,10 +9,11 @@
 namespace retort {
 
 struct BpeOptions {
-  std::string unk_token;  // empty: unknown characters disappear
-  bool fuse_unk = false;  // unknown characters in a row are one token
+  std::string unk_token;       // empty: unknown characters disappear
+  bool fuse_unk = false;       // unknown characters in a row are one token
   bool byte_fallback = false;  // a character that isn't there becomes its bytes, <0x00> to <0xFF>
-  bool ignore_merges = false;  // a piece that is in the vocabulary is one token, whatever the merges say
+  bool ignore_merges =
+      false;  // a piece that is in the vocabulary is one token, whatever the merges say
   std::string prefix, suffix;  // of every character but the first of a piece, of the last one
   bool operator==(const BpeOptions&) const = default;
 };

@@ -27,12 +27,12 @@ class TokenModel {
   /// Appends the tokens of one piece (valid UTF-8, not empty; for byte-level models any bytes).
   virtual void tokenize(std::string_view piece, std::vector<Token>& tokens) const = 0;
 
-  /// Asks to be given bytes instead of the characters by which byte-level pieces write them; false: it
-  /// can't.
+  /// Asks to be given bytes instead of the characters by which byte-level pieces write them; false:
+  /// it can't.
   virtual bool take_bytes() { return false; }
 
-  /// The first place in `piece` behind its beginning where it may be cut so that both parts are tokenized
-  /// as they are in the whole, or its length. (Words are looked up in a cache.)
+  /// The first place in `piece` behind its beginning where it may be cut so that both parts are
+  /// tokenized as they are in the whole, or its length. (Words are looked up in a cache.)
   virtual std::size_t word_end(std::string_view piece) const { return piece.size(); }
 
   /// What the reference calls the text of a token of `piece`.

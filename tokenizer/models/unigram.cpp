@@ -30,18 +30,19 @@ std::vector<std::pair<std::string_view, std::int32_t>> entries(const Vocabulary&
 
 }  // namespace
 
-Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optional<std::int32_t> unk_id,
-                 bool byte_fallback, const std::string& name)
+Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores,
+                 std::optional<std::int32_t> unk_id, bool byte_fallback, const std::string& name)
     : TokenModel(std::move(vocabulary)),
       scores_(std::move(scores)),
       unk_id_(unk_id),
       byte_fallback_(byte_fallback),
       unk_score_(std::numeric_limits<double>::infinity()),
       trie_(entries(vocabulary_)) {
-  check(scores_.size() == vocabulary_.size() && static_cast<std::size_t>(vocabulary_.limit()) == scores_.size(),
+  check(scores_.size() == vocabulary_.size() &&
+            static_cast<std::size_t>(vocabulary_.limit()) == scores_.size(),
         name, ": ", vocabulary_.size(), " pieces have ", scores_.size(), " scores");
-  check(!unk_id || (*unk_id >= 0 && *unk_id < vocabulary_.limit()), name, ": the unk_id ", unk_id.value_or(0),
-        " is not below the number of pieces, ", vocabulary_.size());
+  check(!unk_id || (*unk_id >= 0 && *unk_id < vocabulary_.limit()), name, ": the unk_id ",
+        unk_id.value_or(0), " is not below the number of pieces, ", vocabulary_.size());
   for (const double score : scores_) unk_score_ = std::min(unk_score_, score);
   unk_score_ -= kUnkPenalty;
   for (std::size_t byte = 0; byte < 256; ++byte) {
@@ -52,8 +53,8 @@ Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optiona
   }
 }
 
-// Viterbi. The reference adds in double precision and keeps the first of equals, which is the one whose
-// last piece begins first; both decide ties.
+// Viterbi. The reference adds in double precision and keeps the first of equals, which is the one
+// whose last piece begins first; both decide ties.
 void Unigram::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
   thread_local std::vector<Node> best;
   best.assign(piece.size() + 1, Node{});
@@ -73,7 +74,8 @@ void Unigram::tokenize(std::string_view piece, std::vector<Token>& tokens) const
       has_character = has_character || bytes == length;
     });
     if (!has_character) {
-      check(unk_id_.has_value(), "the text has a character that the vocabulary lacks, and there is no unk_id");
+      check(unk_id_.has_value(),
+            "the text has a character that the vocabulary lacks, and there is no unk_id");
       reach(at + length, unk_score_ + score_here, *unk_id_);
     }
     at += static_cast<std::uint32_t>(length);
@@ -103,7 +105,8 @@ void Unigram::add(std::string_view text, std::uint32_t begin, std::vector<Token>
   if (const std::int32_t id = vocabulary_.find(text); id != Vocabulary::kNone)
     return tokens.push_back({id, begin, end});
   if (!byte_fallback_) return tokens.push_back({*unk_id_, begin, end});
-  for (const char c : text) tokens.push_back({byte_ids_[static_cast<unsigned char>(c)], begin, end});
+  for (const char c : text)
+    tokens.push_back({byte_ids_[static_cast<unsigned char>(c)], begin, end});
 }
 
 Json Unigram::to_json() const {

@@ -1,4 +1,5 @@
-// Unigram: the splitting whose pieces have the highest sum of scores (SentencePiece's, of T5 and others).
+// Unigram: the splitting whose pieces have the highest sum of scores (SentencePiece's, of T5 and
+// others).
 #pragma once
 
 #include <array>
@@ -10,8 +11,9 @@ namespace retort {
 
 class Unigram : public TokenModel {
  public:
-  /// `scores` by id. What no piece covers becomes `unk_id` (or bytes, <0x00> to <0xFF>, if asked for and if
-  /// they are all there). Errors: scores and vocabulary of different lengths, an unk_id out of range.
+  /// `scores` by id. What no piece covers becomes `unk_id` (or bytes, <0x00> to <0xFF>, if asked
+  /// for and if they are all there). Errors: scores and vocabulary of different lengths, an unk_id
+  /// out of range.
   Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optional<std::int32_t> unk_id,
           bool byte_fallback, const std::string& name);
 

@@ -7,8 +7,8 @@ namespace retort {
 void WordLevel::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
   std::int32_t id = vocabulary_.find(piece);
   if (id == Vocabulary::kNone) id = vocabulary_.find(unk_token_);
-  check(id != Vocabulary::kNone, "the vocabulary has neither ", json_quote(piece), " nor the unknown token ",
-        json_quote(unk_token_));
+  check(id != Vocabulary::kNone, "the vocabulary has neither ", json_quote(piece),
+        " nor the unknown token ", json_quote(unk_token_));
   tokens.push_back({id, 0, static_cast<std::uint32_t>(piece.size())});
 }
 
@@ -24,7 +24,8 @@ std::string WordLevel::difference(const TokenModel& other) const {
   const auto* there = dynamic_cast<const WordLevel*>(&other);
   if (there == nullptr) return "the model is WordLevel here but not there";
   if (unk_token_ != there->unk_token_)
-    return "the unknown token is " + json_quote(unk_token_) + " here and " + json_quote(there->unk_token_) + " there";
+    return "the unknown token is " + json_quote(unk_token_) + " here and " +
+           json_quote(there->unk_token_) + " there";
   return {};
 }
 

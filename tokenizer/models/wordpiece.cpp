@@ -76,8 +76,10 @@ std::string WordPiece::difference(const TokenModel& other) const {
   };
   if (max_characters_ != there->max_characters_)
     return differ("max_input_chars_per_word", max_characters_, there->max_characters_);
-  if (prefix_ != there->prefix_) return differ("continuing_subword_prefix", prefix_, there->prefix_);
-  if (unk_token_ != there->unk_token_) return differ("the unknown token", unk_token_, there->unk_token_);
+  if (prefix_ != there->prefix_)
+    return differ("continuing_subword_prefix", prefix_, there->prefix_);
+  if (unk_token_ != there->unk_token_)
+    return differ("the unknown token", unk_token_, there->unk_token_);
   return {};
 }
 

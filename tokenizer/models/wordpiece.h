@@ -1,5 +1,5 @@
-// WordPiece: a word becomes the longest vocabulary piece that starts it, then the longest continuation, and
-// so on.
+// WordPiece: a word becomes the longest vocabulary piece that starts it, then the longest
+// continuation, and so on.
 #pragma once
 
 #include "tokenizer/byte_trie.h"
@@ -9,11 +9,11 @@ namespace retort {
 
 class WordPiece : public TokenModel {
  public:
-  /// `prefix` starts every piece that continues a word; a word of more than `max_characters` becomes
-  /// `unk_token`, and so does one of which any part isn't in the vocabulary. Error: the vocabulary lacks
-  /// `unk_token`.
-  WordPiece(Vocabulary vocabulary, std::string unk_token, std::string prefix, std::size_t max_characters,
-            const std::string& name);
+  /// `prefix` starts every piece that continues a word; a word of more than `max_characters`
+  /// becomes `unk_token`, and so does one of which any part isn't in the vocabulary. Error: the
+  /// vocabulary lacks `unk_token`.
+  WordPiece(Vocabulary vocabulary, std::string unk_token, std::string prefix,
+            std::size_t max_characters, const std::string& name);
 
   void tokenize(std::string_view piece, std::vector<Token>& tokens) const override;
   Json to_json() const override;

@@ -86,7 +86,8 @@ void BertNormalizer::apply_tracked(AlignedText& text) const {
   if (strip_accents_) {
     if (!is_surely_normal(text.bytes(), Form::kNfd))
       rewrite(text, [&](Rewriter& out) {
-        for (const Change& change : normalize(text.bytes(), Form::kNfd)) out.put(change.c, change.change);
+        for (const Change& change : normalize(text.bytes(), Form::kNfd))
+          out.put(change.c, change.change);
       });
     filter(text, [&](char32_t c) { return (flags(c) & kNonspacing) == 0; });
   }

@@ -14,7 +14,8 @@ namespace retort {
 /// lower case.
 class BertNormalizer : public Normalizer {
  public:
-  BertNormalizer(bool clean_text, bool spaces_around_ideographs, bool strip_accents, bool lowercase);
+  BertNormalizer(bool clean_text, bool spaces_around_ideographs, bool strip_accents,
+                 bool lowercase);
   static BertNormalizer from_json(const Json& json);
 
   void apply(AlignedText& text) const override;

@@ -11,7 +11,8 @@ void StripSpace::apply(AlignedText& text) const {
     return (unicode::properties(c).flags & unicode::kWhitespace) != 0;
   };
   if (left_)
-    for (const char* at = bytes.data(); begin < end; begin = static_cast<std::size_t>(at - bytes.data()))
+    for (const char* at = bytes.data(); begin < end;
+         begin = static_cast<std::size_t>(at - bytes.data()))
       if (!is_white(unicode::decode(at))) break;
   if (right_)
     while (end > begin && is_white(unicode::decode_last(bytes.data() + end))) {

@@ -33,10 +33,24 @@ void Nmt::apply(AlignedText& text) const {
   });
   map(text, [](char32_t c) {
     switch (c) {
-      case 0x09: case 0x0A: case 0x0C: case 0x0D: case 0x1680: case 0x200B: case 0x200C: case 0x200D:
-      case 0x200E: case 0x200F: case 0x2028: case 0x2029: case 0x2581: case 0xFEFF: case 0xFFFD:
+      case 0x09:
+      case 0x0A:
+      case 0x0C:
+      case 0x0D:
+      case 0x1680:
+      case 0x200B:
+      case 0x200C:
+      case 0x200D:
+      case 0x200E:
+      case 0x200F:
+      case 0x2028:
+      case 0x2029:
+      case 0x2581:
+      case 0xFEFF:
+      case 0xFFFD:
         return U' ';
-      default: return c;
+      default:
+        return c;
     }
   });
 }

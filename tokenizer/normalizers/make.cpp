@@ -10,9 +10,11 @@ namespace retort {
 std::unique_ptr<Normalizer> make_normalizer(const Json& json, const std::string& where) {
   const std::string type = component_type(json, where);
   using unicode::Form;
-  if (type == "BertNormalizer") return std::make_unique<BertNormalizer>(BertNormalizer::from_json(json));
+  if (type == "BertNormalizer")
+    return std::make_unique<BertNormalizer>(BertNormalizer::from_json(json));
   if (type == "Strip")
-    return std::make_unique<StripSpace>(json.get("strip_left", true), json.get("strip_right", true));
+    return std::make_unique<StripSpace>(json.get("strip_left", true),
+                                        json.get("strip_right", true));
   if (type == "StripAccents") return std::make_unique<StripAccents>();
   if (type == "NFC") return std::make_unique<UnicodeForm>(Form::kNfc);
   if (type == "NFD") return std::make_unique<UnicodeForm>(Form::kNfd);
@@ -20,7 +22,8 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& json, const std::string&
   if (type == "NFKD") return std::make_unique<UnicodeForm>(Form::kNfkd);
   if (type == "Lowercase") return std::make_unique<Lowercase>();
   if (type == "Nmt") return std::make_unique<Nmt>();
-  if (type == "Precompiled") return std::make_unique<Precompiled>(Precompiled::from_json(json, where));
+  if (type == "Precompiled")
+    return std::make_unique<Precompiled>(Precompiled::from_json(json, where));
   if (type == "Replace") return std::make_unique<Replace>(Replace::from_json(json, where));
   if (type == "Prepend") return std::make_unique<Prepend>(json.get("prepend", ""));
   if (type == "ByteLevel") return std::make_unique<ByteLevelNormalizer>();

@@ -3,9 +3,9 @@
 #include <cstring>
 
 #include "tensor/base/error.h"
-#include "tokenizer/unicode.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/grapheme.h"
+#include "tokenizer/unicode.h"
 
 namespace retort {
 namespace {
@@ -24,8 +24,9 @@ Precompiled::Precompiled(std::string_view map, const std::string& where) {
   std::uint32_t bytes = 0;
   check(map.size() >= 4, where, ": the character map has only ", map.size(), " bytes");
   std::memcpy(&bytes, map.data(), 4);  // little endian, as are all machines that Retort runs on
-  check(bytes % 4 == 0 && bytes >= 4 && bytes <= map.size() - 4, where, ": the character map says that its trie has ",
-        bytes, " bytes, but ", map.size() - 4, " follow");
+  check(bytes % 4 == 0 && bytes >= 4 && bytes <= map.size() - 4, where,
+        ": the character map says that its trie has ", bytes, " bytes, but ", map.size() - 4,
+        " follow");
   units_.resize(bytes / 4);
   std::memcpy(units_.data(), map.data() + 4, bytes);
   texts_ = map.substr(4 + bytes);
@@ -34,7 +35,8 @@ Precompiled::Precompiled(std::string_view map, const std::string& where) {
   for (std::size_t i = 0; i < units_.size(); ++i) {
     if ((units_[i] >> 31) != 0) continue;  // a value
     const std::size_t child = i ^ offset(units_[i]);
-    check(child < units_.size(), where, ": unit ", i, " of the character map's trie leads out of it");
+    check(child < units_.size(), where, ": unit ", i,
+          " of the character map's trie leads out of it");
     if (has_leaf(units_[i]) && i > 0)
       check(value(units_[child]) < texts_.size(), where, ": unit ", i,
             " of the character map's trie points behind its texts");
@@ -123,17 +125,20 @@ void Precompiled::apply(AlignedText& text) const {
     return;
   }
   std::vector<unicode::Change> changes;
-  const bool modified = each_cluster(bytes, [&](std::string_view old, std::optional<std::string_view> mapped) {
-    const std::string_view put = mapped.value_or(old);
-    for (const char* at = put.data(); at < put.data() + put.size();)
-      changes.push_back({unicode::decode(at), 0});
-    const std::size_t before = unicode::count_characters(old), after = unicode::count_characters(put);
-    if (after > before) {
-      for (std::size_t i = 0; i < after - before; ++i) changes[changes.size() - 1 - i].change = 1;
-    } else if (after < before && !changes.empty()) {
-      changes.back().change -= static_cast<int>(before - after);
-    }
-  });
+  const bool modified =
+      each_cluster(bytes, [&](std::string_view old, std::optional<std::string_view> mapped) {
+        const std::string_view put = mapped.value_or(old);
+        for (const char* at = put.data(); at < put.data() + put.size();)
+          changes.push_back({unicode::decode(at), 0});
+        const std::size_t before = unicode::count_characters(old),
+                          after = unicode::count_characters(put);
+        if (after > before) {
+          for (std::size_t i = 0; i < after - before; ++i)
+            changes[changes.size() - 1 - i].change = 1;
+        } else if (after < before && !changes.empty()) {
+          changes.back().change -= static_cast<int>(before - after);
+        }
+      });
   if (modified)
     rewrite(text, [&](Rewriter& out) {
       for (const unicode::Change& change : changes) out.put(change.c, change.change);

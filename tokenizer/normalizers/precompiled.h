@@ -1,4 +1,5 @@
-// Precompiled: SentencePiece's character map, a double array trie (darts-clone) and the texts that it points to.
+// Precompiled: SentencePiece's character map, a double array trie (darts-clone) and the texts that
+// it points to.
 #pragma once
 
 #include <array>
@@ -13,8 +14,9 @@
 
 namespace retort {
 
-/// The reference's reading of the map: a grapheme cluster of less than six bytes is replaced as a whole by
-/// what its SHORTEST prefix in the map maps to; in others each character is looked up alone.
+/// The reference's reading of the map: a grapheme cluster of less than six bytes is replaced as a
+/// whole by what its SHORTEST prefix in the map maps to; in others each character is looked up
+/// alone.
 class Precompiled : public Normalizer {
  public:
   /// `map`: the blob, not in base64. Errors: a size or an offset that leads out of it.
@@ -30,7 +32,7 @@ class Precompiled : public Normalizer {
   bool each_cluster(std::string_view text, Put&& put) const;
 
   std::vector<std::uint32_t> units_;
-  std::string texts_;                // each ended by NUL
+  std::string texts_;                   // each ended by NUL
   std::array<bool, 128> ascii_same_{};  // ASCII characters that stay what they are
 };
 

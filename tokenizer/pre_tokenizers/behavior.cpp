@@ -7,8 +7,9 @@
 
 namespace retort {
 
-void apply_behavior(const PreTokens& tokens, const Piece& piece, const std::vector<MatchPart>& parts,
-                    SplitBehavior behavior, std::vector<Piece>& out) {
+void apply_behavior(const PreTokens& tokens, const Piece& piece,
+                    const std::vector<MatchPart>& parts, SplitBehavior behavior,
+                    std::vector<Piece>& out) {
   std::vector<MatchPart> merged;
   bool previous = false;  // whether the part before was a match
   switch (behavior) {

@@ -18,8 +18,9 @@ struct MatchPart {
 };
 
 /// Appends the pieces of `piece` that its parts (which cover it, in order) make under `behavior`.
-void apply_behavior(const PreTokens& tokens, const Piece& piece, const std::vector<MatchPart>& parts,
-                    SplitBehavior behavior, std::vector<Piece>& out);
+void apply_behavior(const PreTokens& tokens, const Piece& piece,
+                    const std::vector<MatchPart>& parts, SplitBehavior behavior,
+                    std::vector<Piece>& out);
 
 /// Error: a name that isn't a behavior.
 SplitBehavior parse_behavior(const std::string& name, const std::string& where);

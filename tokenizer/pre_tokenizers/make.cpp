@@ -9,7 +9,8 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json, const std::st
   const std::string type = component_type(json, where);
   if (type == "BertPreTokenizer") return std::make_unique<BertPreTokenizer>();
   if (type == "ByteLevel")
-    return std::make_unique<ByteLevel>(json.get("add_prefix_space", true), json.get("use_regex", true));
+    return std::make_unique<ByteLevel>(json.get("add_prefix_space", true),
+                                       json.get("use_regex", true));
   if (type == "CharDelimiterSplit")
     return std::make_unique<CharDelimiterSplit>(CharDelimiterSplit::from_json(json, where));
   if (type == "Metaspace") return std::make_unique<Metaspace>(Metaspace::from_json(json, where));
@@ -20,7 +21,8 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json, const std::st
   if (type == "WhitespaceSplit") return std::make_unique<WhitespaceSplit>();
   if (type == "Digits") return std::make_unique<Digits>(json.get("individual_digits", false));
   if (type == "UnicodeScripts") return std::make_unique<UnicodeScripts>();
-  if (type == "FixedLength") return std::make_unique<FixedLength>(FixedLength::from_json(json, where));
+  if (type == "FixedLength")
+    return std::make_unique<FixedLength>(FixedLength::from_json(json, where));
   if (type == "Sequence")
     return std::make_unique<PreTokenizerSequence>(
         component_list<PreTokenizer>(json, "pretokenizers", where, make_pre_tokenizer));

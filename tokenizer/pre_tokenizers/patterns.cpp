@@ -54,7 +54,8 @@ void Split::apply(PreTokens& tokens) const {
     if (known_) {
       scanners::scan(*known_, text, match);
     } else if (!literal_.empty()) {
-      for (std::size_t at = text.find(literal_); at != text.npos; at = text.find(literal_, at + literal_.size()))
+      for (std::size_t at = text.find(literal_); at != text.npos;
+           at = text.find(literal_, at + literal_.size()))
         match(at, at + literal_.size());
     } else {
       for (const auto& [begin, end] : pattern_.find_all(text)) match(begin, end);
@@ -73,9 +74,10 @@ void ByteLevel::apply(PreTokens& tokens) const {
     });
   if (use_regex_)
     each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-      scanners::scan(scanners::Known::kGpt2, tokens.bytes(piece), [&](std::size_t begin, std::size_t end) {
-        tokens.cut(piece, piece.begin + begin, piece.begin + end, out);
-      });
+      scanners::scan(scanners::Known::kGpt2, tokens.bytes(piece),
+                     [&](std::size_t begin, std::size_t end) {
+                       tokens.cut(piece, piece.begin + begin, piece.begin + end, out);
+                     });
     });
   if (keeps_bytes_) return;
   rewrite_pieces(tokens, [&](const Piece& piece, AlignedText& out) {
@@ -90,8 +92,9 @@ Metaspace Metaspace::from_json(const Json& json, const std::string& where) {
   Prepend prepend = Prepend::kAlways;
   if (scheme == "first") prepend = Prepend::kFirst;
   else if (scheme == "never") prepend = Prepend::kNever;
-  else check(scheme == "always", where, ": the prepend_scheme ", json_quote(scheme),
-             " is not one of always, first, never");
+  else
+    check(scheme == "always", where, ": the prepend_scheme ", json_quote(scheme),
+          " is not one of always, first, never");
   if (!json.get("add_prefix_space", true)) {  // an old file's
     check(json.find("prepend_scheme") == nullptr || prepend == Prepend::kNever, where,
           ": add_prefix_space is false, but the prepend_scheme is ", json_quote(scheme));
@@ -109,8 +112,10 @@ void Metaspace::apply(PreTokens& tokens) const {
     const auto span = [&](std::size_t i) {
       return tokens.text.tracked() ? tokens.text.spans()[piece.begin + i] : ByteSpan{};
     };
-    const bool wanted = prepend_ == Prepend::kAlways || (prepend_ == Prepend::kFirst && piece.origin == 0);
-    if (wanted && !text.empty() && text[0] != ' ' && !text.starts_with(mark)) out.append(replacement_, span(0));
+    const bool wanted =
+        prepend_ == Prepend::kAlways || (prepend_ == Prepend::kFirst && piece.origin == 0);
+    if (wanted && !text.empty() && text[0] != ' ' && !text.starts_with(mark))
+      out.append(replacement_, span(0));
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t space = std::min(text.find(' ', at), text.size());
       out.append(tokens.text, piece.begin + at, piece.begin + space);
@@ -122,7 +127,8 @@ void Metaspace::apply(PreTokens& tokens) const {
   each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
     const std::string_view text = tokens.bytes(piece);
     std::size_t start = 0;
-    for (std::size_t at = text.find(mark, 1); at != text.npos; at = text.find(mark, at + mark.size())) {
+    for (std::size_t at = text.find(mark, 1); at != text.npos;
+         at = text.find(mark, at + mark.size())) {
       tokens.cut(piece, piece.begin + start, piece.begin + at, out);
       start = at;
     }

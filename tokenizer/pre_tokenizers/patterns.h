@@ -1,4 +1,5 @@
-// Pre-tokenizers that cut by a pattern or rewrite what they cut: Split, ByteLevel, Metaspace; and Sequence.
+// Pre-tokenizers that cut by a pattern or rewrite what they cut: Split, ByteLevel, Metaspace; and
+// Sequence.
 #pragma once
 
 #include <optional>
@@ -18,7 +19,8 @@ class Split : public PreTokenizer {
   void apply(PreTokens& tokens) const override;
   /// The scanner that cuts as this does, if there is one.
   std::optional<scanners::Known> scanner() const {
-    return behavior_ == SplitBehavior::kIsolated || (behavior_ == SplitBehavior::kRemoved && invert_)
+    return behavior_ == SplitBehavior::kIsolated ||
+                   (behavior_ == SplitBehavior::kRemoved && invert_)
                ? known_
                : std::nullopt;
   }
@@ -33,8 +35,8 @@ class Split : public PreTokenizer {
   std::optional<scanners::Known> known_;
 };
 
-/// GPT-2's: a space before the text (if asked for), its pattern (unless told not to), and every byte
-/// written as a character.
+/// GPT-2's: a space before the text (if asked for), its pattern (unless told not to), and every
+/// byte written as a character.
 class ByteLevel : public PreTokenizer {
  public:
   ByteLevel(bool add_prefix_space, bool use_regex)
@@ -51,7 +53,8 @@ class ByteLevel : public PreTokenizer {
   bool add_prefix_space_, use_regex_, keeps_bytes_ = false;
 };
 
-/// Spaces become U+2581 (or another character), one is put before the text, and each starts a piece.
+/// Spaces become U+2581 (or another character), one is put before the text, and each starts a
+/// piece.
 class Metaspace : public PreTokenizer {
  public:
   enum class Prepend { kAlways, kFirst, kNever };

@@ -15,11 +15,11 @@ class PreTokenizer {
   virtual ~PreTokenizer() = default;
   /// Cuts every piece that isn't a token yet; some rewrite the text as well. No piece stays empty.
   virtual void apply(PreTokens& tokens) const = 0;
-  /// Asks to leave bytes as they are instead of writing them as characters, if that is the last thing
-  /// done. Returns whether it is.
+  /// Asks to leave bytes as they are instead of writing them as characters, if that is the last
+  /// thing done. Returns whether it is.
   virtual bool keep_bytes() { return false; }
-  /// Whether the result depends on where in the original text a piece stands, which is only known when
-  /// the text is tracked.
+  /// Whether the result depends on where in the original text a piece stands, which is only known
+  /// when the text is tracked.
   virtual bool needs_origins() const { return false; }
 
  protected:
@@ -36,8 +36,8 @@ class PreTokenizer {
   }
 };
 
-/// From the "pre_tokenizer" of a tokenizer.json. `where` starts the error messages. Errors: an unknown
-/// type or a bad field, each named.
+/// From the "pre_tokenizer" of a tokenizer.json. `where` starts the error messages. Errors: an
+/// unknown type or a bad field, each named.
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json, const std::string& where);
 
 }  // namespace retort

@@ -1,7 +1,7 @@
 // The published splitting patterns by hand: what a regular expression matcher finds, without one.
 //
-// Each scanner has `next(text, at)`: the end of the match that begins at byte `at` (< text.size()); every
-// position of every text begins a match, so a text is cut without gaps. All are linear.
+// Each scanner has `next(text, at)`: the end of the match that begins at byte `at` (< text.size());
+// every position of every text begins a match, so a text is cut without gaps. All are linear.
 #pragma once
 
 #include <array>
@@ -22,11 +22,11 @@ constexpr std::array<Kind, 256> make_kinds() {
   for (int c = 0; c < 256; ++c) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     const bool space = c == ' ' || (c >= '\t' && c <= '\r');
-    kinds[static_cast<std::size_t>(c)] = c >= 128                 ? kNotAscii
-                                         : letter                 ? kLetter
-                                         : c >= '0' && c <= '9'   ? kNumber
-                                         : space                  ? kSpace
-                                                                  : kOther;
+    kinds[static_cast<std::size_t>(c)] = c >= 128               ? kNotAscii
+                                         : letter               ? kLetter
+                                         : c >= '0' && c <= '9' ? kNumber
+                                         : space                ? kSpace
+                                                                : kOther;
   }
   return kinds;
 }
@@ -51,8 +51,8 @@ struct Cursor {
     end = static_cast<std::size_t>(next - text.data());
     const unicode::Properties16& record = unicode::properties16(c);
     const unicode::CategorySet set = unicode::category_bit(record.category);
-    kind = (set & unicode::kLetters) != 0           ? kLetter
-           : (set & unicode::kNumbers) != 0         ? kNumber
+    kind = (set & unicode::kLetters) != 0            ? kLetter
+           : (set & unicode::kNumbers) != 0          ? kNumber
            : (record.flags & unicode::kSpace16) != 0 ? kSpace
                                                      : kOther;
   }
@@ -118,7 +118,8 @@ struct Llama3 {
       return cursor.at;
     }
     if (cursor.kind == kNumber) {
-      for (int i = 0; i < kDigits && !cursor.done() && cursor.kind == kNumber; ++i) cursor.advance();
+      for (int i = 0; i < kDigits && !cursor.done() && cursor.kind == kNumber; ++i)
+        cursor.advance();
       return cursor.at;
     }
     Cursor behind = cursor;
@@ -149,7 +150,8 @@ struct Llama3 {
     const char first = lower(at + 1), second = lower(at + 2);
     if (first == 's' || first == 't' || first == 'm' || first == 'd') return at + 2;
     if (text.substr(at + 1).starts_with("\xC5\xBF")) return at + 3;
-    if ((first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l'))
+    if ((first == 'r' && second == 'e') || (first == 'v' && second == 'e') ||
+        (first == 'l' && second == 'l'))
       return at + 3;
     return at;
   }
@@ -172,9 +174,12 @@ void scan_with(std::string_view text, Found&& piece) {
 template <class Found>
 void scan(Known known, std::string_view text, Found&& piece) {
   switch (known) {
-    case Known::kGpt2: return scan_with<Gpt2>(text, piece);
-    case Known::kLlama3: return scan_with<Llama3<3>>(text, piece);
-    case Known::kQwen2: return scan_with<Llama3<1>>(text, piece);
+    case Known::kGpt2:
+      return scan_with<Gpt2>(text, piece);
+    case Known::kLlama3:
+      return scan_with<Llama3<3>>(text, piece);
+    case Known::kQwen2:
+      return scan_with<Llama3<1>>(text, piece);
   }
 }
 

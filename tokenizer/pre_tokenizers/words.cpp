@@ -39,7 +39,8 @@ std::vector<MatchPart> parts_of(const PreTokens& tokens, const Piece& piece, Mat
 
 // Runs of characters of one kind; kind 0 is removed, and each character of kind 1 stands alone.
 template <class KindOf>
-void cut_runs(const PreTokens& tokens, const Piece& piece, std::vector<Piece>& out, KindOf&& kind_of) {
+void cut_runs(const PreTokens& tokens, const Piece& piece, std::vector<Piece>& out,
+              KindOf&& kind_of) {
   std::size_t start = piece.begin;
   int run = 0;
   each_character(tokens, piece, [&](std::size_t begin, std::size_t, char32_t c) {
@@ -57,14 +58,17 @@ void cut_runs(const PreTokens& tokens, const Piece& piece, std::vector<Piece>& o
 void BertPreTokenizer::apply(PreTokens& tokens) const {
   each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
     cut_runs(tokens, piece, out, [](char32_t c) {
-      return (flags(c) & unicode::kWhitespace) != 0 ? 0 : (flags(c) & unicode::kPunctuation) != 0 ? 1 : 2;
+      return (flags(c) & unicode::kWhitespace) != 0    ? 0
+             : (flags(c) & unicode::kPunctuation) != 0 ? 1
+                                                       : 2;
     });
   });
 }
 
 void WhitespaceSplit::apply(PreTokens& tokens) const {
   each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-    cut_runs(tokens, piece, out, [](char32_t c) { return (flags(c) & unicode::kWhitespace) != 0 ? 0 : 2; });
+    cut_runs(tokens, piece, out,
+             [](char32_t c) { return (flags(c) & unicode::kWhitespace) != 0 ? 0 : 2; });
   });
 }
 
@@ -88,9 +92,8 @@ void CharDelimiterSplit::apply(PreTokens& tokens) const {
 
 void Punctuation::apply(PreTokens& tokens) const {
   each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-    const auto parts = parts_of(tokens, piece, [](char32_t c) {
-      return (flags(c) & unicode::kPunctuation) != 0;
-    });
+    const auto parts =
+        parts_of(tokens, piece, [](char32_t c) { return (flags(c) & unicode::kPunctuation) != 0; });
     apply_behavior(tokens, piece, parts, behavior_, out);
   });
 }

@@ -1,4 +1,5 @@
-// What a post-processor is: the special tokens around the sequences, and last corrections to offsets.
+// What a post-processor is: the special tokens around the sequences, and last corrections to
+// offsets.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +24,8 @@ class PostProcessor {
   virtual void list_ids(std::vector<std::int32_t>& ids) const = 0;
 };
 
-/// From the "post_processor" of a tokenizer.json. `where` starts the error messages. Errors: an unknown
-/// type or a bad field, each named.
+/// From the "post_processor" of a tokenizer.json. `where` starts the error messages. Errors: an
+/// unknown type or a bad field, each named.
 std::unique_ptr<PostProcessor> make_processor(const Json& json, const std::string& where);
 
 }  // namespace retort

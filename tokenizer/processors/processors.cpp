@@ -38,7 +38,8 @@ bool any_detailed(const std::vector<Encoding>& parts) {
 }
 
 bool is_blank(char32_t c) {
-  return c == byte_level::kCharacterOf[' '] || (unicode::properties(c).flags & unicode::kWhitespace) != 0;
+  return c == byte_level::kCharacterOf[' '] ||
+         (unicode::properties(c).flags & unicode::kWhitespace) != 0;
 }
 
 // How many characters of white space a token begins and ends with.
@@ -46,14 +47,15 @@ std::pair<std::uint32_t, std::uint32_t> blanks(const std::string& token) {
   std::uint32_t leading = 0, trailing = 0;
   const char* const end = token.data() + token.size();
   for (const char* at = token.data(); at < end && is_blank(unicode::decode(at));) ++leading;
-  for (const char* at = end; at > token.data() && is_blank(unicode::decode_last(at)); ++trailing)
-    do --at;
+  for (const char* at = end; at > token.data() && is_blank(unicode::decode_last(at)); ++trailing) do
+      --at;
     while ((static_cast<unsigned char>(*at) & 0xC0) == 0x80);
   return {leading, trailing};
 }
 
 void trim(Encoding& encoding, bool add_prefix_space) {
-  const auto trim_one = [&](std::size_t i, Offsets& offsets, std::uint32_t leading, std::uint32_t trailing) {
+  const auto trim_one = [&](std::size_t i, Offsets& offsets, std::uint32_t leading,
+                            std::uint32_t trailing) {
     if (leading > 0) {
       const bool prefix = (i == 0 || offsets.first == 0) && add_prefix_space && leading == 1;
       offsets.first = std::min(offsets.first + (prefix ? 0 : leading), offsets.second);
@@ -84,18 +86,20 @@ SpecialToken read_token(const Json& json, const char* key, const std::string& wh
   return {pair[0].as_string(what), read_id(pair[1], what)};
 }
 
-std::vector<SpecialToken> read_special_tokens(const Json& json, const std::string& name, const std::string& what) {
+std::vector<SpecialToken> read_special_tokens(const Json& json, const std::string& name,
+                                              const std::string& what) {
   const Json* all = json.find("special_tokens");
   const Json* entry = all == nullptr ? nullptr : all->find(name);
   const Json* ids = entry == nullptr ? nullptr : entry->find("ids");
   check(ids != nullptr, what, ": the special token ", json_quote(name), " has no ids");
   const Json* texts = entry->find("tokens");
   const std::size_t count = ids->as_array(what).size();
-  check(texts != nullptr && texts->as_array(what).size() == count, what, ": the special token ", json_quote(name),
-        " doesn't have as many tokens as ids");
+  check(texts != nullptr && texts->as_array(what).size() == count, what, ": the special token ",
+        json_quote(name), " doesn't have as many tokens as ids");
   std::vector<SpecialToken> tokens;
   for (std::size_t i = 0; i < count; ++i)
-    tokens.push_back({texts->as_array(what)[i].as_string(what), read_id(ids->as_array(what)[i], what)});
+    tokens.push_back(
+        {texts->as_array(what)[i].as_string(what), read_id(ids->as_array(what)[i], what)});
   return tokens;
 }
 
@@ -124,10 +128,12 @@ Template read_template(const Json& json, const char* key, const std::string& whe
     pieces.push_back(std::move(piece));
   }
   const auto count = [&](Kind kind) {
-    return std::count_if(pieces.begin(), pieces.end(), [&](const auto& piece) { return piece.kind == kind; });
+    return std::count_if(pieces.begin(), pieces.end(),
+                         [&](const auto& piece) { return piece.kind == kind; });
   };
   const int seconds = std::string_view(key) == "pair" ? 1 : 0;
-  check(count(Kind::kFirst) == 1 && count(Kind::kSecond) == seconds, what, ": expected the sequence A",
+  check(count(Kind::kFirst) == 1 && count(Kind::kSecond) == seconds, what,
+        ": expected the sequence A",
         seconds == 1 ? " and the sequence B, once each" : " once and no other");
   return pieces;
 }
@@ -137,7 +143,8 @@ Template read_template(const Json& json, const char* key, const std::string& whe
 std::int32_t read_id(const Json& value, const std::string& what) {
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
   const std::int64_t id = value.as_integer(what);
-  check(id >= 0 && id < kLimit, what, ": the id ", id, " is out of range; expected 0 to ", kLimit - 1);
+  check(id >= 0 && id < kLimit, what, ": the id ", id, " is out of range; expected 0 to ",
+        kLimit - 1);
   return static_cast<std::int32_t>(id);
 }
 
@@ -152,7 +159,8 @@ std::size_t TemplateProcessing::added(bool pair) const {
 }
 
 void TemplateProcessing::apply(std::vector<Encoding>& parts, bool add_special_tokens) const {
-  check(parts.size() <= 2, "a template takes one or two sequences, not the ", parts.size(), " of another post-processor");
+  check(parts.size() <= 2, "a template takes one or two sequences, not the ", parts.size(),
+        " of another post-processor");
   const bool detailed = any_detailed(parts);
   std::vector<Encoding> result;
   for (const TemplatePiece& piece : parts.size() == 2 ? pair_ : single_) {

@@ -1,4 +1,5 @@
-// The post-processors: TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel and Sequence.
+// The post-processors: TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel and
+// Sequence.
 #pragma once
 
 #include "tokenizer/processors/processor.h"
@@ -22,7 +23,8 @@ using Template = std::vector<TemplatePiece>;
 
 class TemplateProcessing : public PostProcessor {
  public:
-  TemplateProcessing(Template single, Template pair) : single_(std::move(single)), pair_(std::move(pair)) {}
+  TemplateProcessing(Template single, Template pair)
+      : single_(std::move(single)), pair_(std::move(pair)) {}
   static TemplateProcessing from_json(const Json& json, const std::string& where);
 
   std::size_t added(bool pair) const override;
@@ -41,7 +43,9 @@ class FramedProcessing : public PostProcessor {
 
   std::size_t added(bool pair) const override { return roberta_ ? (pair ? 4 : 2) : (pair ? 3 : 2); }
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
-  void list_ids(std::vector<std::int32_t>& ids) const override { ids.insert(ids.end(), {cls_.id, sep_.id}); }
+  void list_ids(std::vector<std::int32_t>& ids) const override {
+    ids.insert(ids.end(), {cls_.id, sep_.id});
+  }
 
  private:
   FramedProcessing(const Json& json, const std::string& where, bool roberta);
@@ -65,7 +69,8 @@ class ByteLevelProcessing : public PostProcessor {
 
 class ProcessorSequence : public PostProcessor {
  public:
-  explicit ProcessorSequence(std::vector<std::unique_ptr<PostProcessor>> parts) : parts_(std::move(parts)) {}
+  explicit ProcessorSequence(std::vector<std::unique_ptr<PostProcessor>> parts)
+      : parts_(std::move(parts)) {}
   std::size_t added(bool pair) const override;
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
   void list_ids(std::vector<std::int32_t>& ids) const override;

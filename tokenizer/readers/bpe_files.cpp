@@ -8,8 +8,8 @@
 
 namespace retort {
 
-TokenizerDefinition parse_bpe_files(std::string_view vocab, const std::string& vocab_name, std::string_view merges,
-                                    const std::string& merges_name) {
+TokenizerDefinition parse_bpe_files(std::string_view vocab, const std::string& vocab_name,
+                                    std::string_view merges, const std::string& merges_name) {
   const JsonDocument document(vocab, vocab_name);
   check(document.root().is_object(), vocab_name, ": expected an object of ids by token");
   std::vector<Vocabulary::Entry> entries;
@@ -48,7 +48,8 @@ TokenizerDefinition parse_bpe_files(std::string_view vocab, const std::string& v
   return definition;
 }
 
-TokenizerDefinition read_bpe_files(const std::filesystem::path& vocab, const std::filesystem::path& merges) {
+TokenizerDefinition read_bpe_files(const std::filesystem::path& vocab,
+                                   const std::filesystem::path& merges) {
   return parse_bpe_files(read_file(vocab), vocab.string(), read_file(merges), merges.string());
 }
 

@@ -40,7 +40,8 @@ TokenizerDefinition read_directory(const fs::path& path, std::string& name) {
     name = json.string();
     TokenizerDefinition definition = read_tokenizer_json(json);
     if (has_config) {
-      // As transformers does, BERT's flags there win over tokenizer.json; the unknown token is the model's.
+      // As transformers does, BERT's flags there win over tokenizer.json; the unknown token is the
+      // model's.
       const TokenizerOptions model = definition.options;
       apply_tokenizer_config(config, definition.options);
       definition.options.unk_token = model.unk_token;
@@ -50,7 +51,8 @@ TokenizerDefinition read_directory(const fs::path& path, std::string& name) {
   }
   // An old way to write further tokens, which would be split if they were left out.
   check(!is_there(path / "added_tokens.json"), (path / "added_tokens.json").string(),
-        ": is not supported without a tokenizer.json; save the tokenizer again with transformers 4 or 5");
+        ": is not supported without a tokenizer.json; save the tokenizer again with transformers 4 "
+        "or 5");
   TokenizerDefinition definition;
   if (is_there(vocab)) {
     TokenizerOptions options;
@@ -60,12 +62,14 @@ TokenizerDefinition read_directory(const fs::path& path, std::string& name) {
   } else if (is_there(path / "vocab.json") && is_there(path / "merges.txt")) {
     name = (path / "vocab.json").string();
     definition = read_bpe_files(path / "vocab.json", path / "merges.txt");
-  } else if (const fs::path model = path / (is_there(path / "tokenizer.model") ? "tokenizer.model" : "spiece.model");
+  } else if (const fs::path model =
+                 path / (is_there(path / "tokenizer.model") ? "tokenizer.model" : "spiece.model");
              is_there(model)) {
     name = model.string();
     definition = read_model_file(model);
   } else {
-    fail(path.string(), ": holds none of tokenizer.json, vocab.txt, vocab.json with merges.txt, "
+    fail(path.string(),
+         ": holds none of tokenizer.json, vocab.txt, vocab.json with merges.txt, "
          "tokenizer.model, spiece.model, so it is not the directory of a tokenizer");
   }
   if (has_config) apply_added_tokens_decoder(config, definition);
@@ -78,7 +82,8 @@ Tokenizer Tokenizer::load(const fs::path& path) {
   check(is_there(path), path.string(), ": no such file or directory");
   std::error_code ignored;
   std::string name = path.string();
-  TokenizerDefinition definition = fs::is_directory(path, ignored) ? read_directory(path, name) : read_one(path);
+  TokenizerDefinition definition =
+      fs::is_directory(path, ignored) ? read_directory(path, name) : read_one(path);
   return Tokenizer(std::move(definition), name);
 }
 

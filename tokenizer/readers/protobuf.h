@@ -14,8 +14,8 @@ class ProtobufReader {
  public:
   ProtobufReader(std::string_view bytes, const std::string& name) : bytes_(bytes), name_(name) {}
 
-  /// Goes to the next field; false at the end. Errors: a field that reaches behind the end, an unknown wire
-  /// type.
+  /// Goes to the next field; false at the end. Errors: a field that reaches behind the end, an
+  /// unknown wire type.
   bool next() {
     if (at_ >= bytes_.size()) return false;
     const std::uint64_t tag = varint();
@@ -23,11 +23,20 @@ class ProtobufReader {
     data_ = {};
     number_ = 0;
     switch (tag & 7) {
-      case 0: number_ = varint(); break;
-      case 1: data_ = take(8); break;
-      case 2: data_ = take(varint()); break;
-      case 5: data_ = take(4); break;
-      default: fail(name_, ": has a field of the unknown wire type ", tag & 7, " at byte ", at_);
+      case 0:
+        number_ = varint();
+        break;
+      case 1:
+        data_ = take(8);
+        break;
+      case 2:
+        data_ = take(varint());
+        break;
+      case 5:
+        data_ = take(4);
+        break;
+      default:
+        fail(name_, ": has a field of the unknown wire type ", tag & 7, " at byte ", at_);
     }
     return true;
   }
@@ -56,8 +65,8 @@ class ProtobufReader {
   }
 
   std::string_view take(std::uint64_t size) {
-    check(size <= bytes_.size() - at_, name_, ": has a field of ", size, " bytes at byte ", at_, ", but only ",
-          bytes_.size() - at_, " follow");
+    check(size <= bytes_.size() - at_, name_, ": has a field of ", size, " bytes at byte ", at_,
+          ", but only ", bytes_.size() - at_, " follow");
     const std::string_view data = bytes_.substr(at_, static_cast<std::size_t>(size));
     at_ += static_cast<std::size_t>(size);
     return data;

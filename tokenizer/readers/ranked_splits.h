@@ -10,9 +10,11 @@
 
 namespace retort {
 
-/// For each piece, in the order of `ids`, all ways to put it together from two pieces, by the ids of the left and
-/// the right one. Empty pieces and parts don't count. Pieces are only cut between characters.
-inline std::vector<MergeTable::Merge> ranked_splits(const Vocabulary& vocabulary, const std::vector<std::int32_t>& ids) {
+/// For each piece, in the order of `ids`, all ways to put it together from two pieces, by the ids
+/// of the left and the right one. Empty pieces and parts don't count. Pieces are only cut between
+/// characters.
+inline std::vector<MergeTable::Merge> ranked_splits(const Vocabulary& vocabulary,
+                                                    const std::vector<std::int32_t>& ids) {
   std::vector<MergeTable::Merge> merges;
   std::vector<MergeTable::Merge> here;
   for (const std::int32_t id : ids) {

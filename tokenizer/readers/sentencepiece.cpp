@@ -15,7 +15,13 @@
 namespace retort {
 namespace {
 
-enum class PieceType : std::uint64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kByte = 6 };
+enum class PieceType : std::uint64_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kByte = 6
+};
 enum class ModelType : std::uint64_t { kUnigram = 1, kBpe = 2 };
 
 struct Piece {
@@ -48,9 +54,10 @@ Proto read_proto(std::string_view bytes, const std::string& name) {
     if (reader.field() == 1) {
       proto.pieces.push_back(read_piece(reader.data(), name));
       const Piece& piece = proto.pieces.back();
-      check(!piece.text.empty() && unicode::find_invalid_utf8(piece.text) == piece.text.npos, name, ": piece ",
-            proto.pieces.size() - 1, " is empty or not valid UTF-8");
-      check(std::isfinite(piece.score), name, ": the score of piece ", proto.pieces.size() - 1, " is not finite");
+      check(!piece.text.empty() && unicode::find_invalid_utf8(piece.text) == piece.text.npos, name,
+            ": piece ", proto.pieces.size() - 1, " is empty or not valid UTF-8");
+      check(std::isfinite(piece.score), name, ": the score of piece ", proto.pieces.size() - 1,
+            " is not finite");
     } else if (reader.field() == 2) {
       for (ProtobufReader trainer(reader.data(), name); trainer.next();) {
         if (trainer.field() == 3) proto.model_type = static_cast<ModelType>(trainer.number());
@@ -120,7 +127,8 @@ Json framed(const char* token, std::int32_t id, bool before) {
 }
 
 std::string to_base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t bits = 0;
@@ -146,7 +154,8 @@ TokenizerDefinition parse_sentencepiece(std::string_view bytes, const std::strin
     entries.push_back({piece.text, id});
     scores.push_back(piece.score);
     if (piece.type == PieceType::kUnknown) {
-      check(!unk_id, name, ": the pieces ", unk_id.value_or(0), " and ", id, " are both the unknown one");
+      check(!unk_id, name, ": the pieces ", unk_id.value_or(0), " and ", id,
+            " are both the unknown one");
       unk_id = id;
     }
     if (piece.type == PieceType::kNormal || piece.type == PieceType::kByte) continue;
@@ -168,7 +177,8 @@ TokenizerDefinition parse_sentencepiece(std::string_view bytes, const std::strin
     std::iota(ids.begin(), ids.end(), 0);
     std::vector<MergeTable::Merge> merges = ranked_splits(vocabulary, ids);
     std::stable_sort(merges.begin(), merges.end(), [&](const auto& a, const auto& b) {
-      return scores[static_cast<std::size_t>(a.result)] > scores[static_cast<std::size_t>(b.result)];
+      return scores[static_cast<std::size_t>(a.result)] >
+             scores[static_cast<std::size_t>(b.result)];
     });
     std::vector<Json> steps;
     if (proto.add_dummy_prefix) {
@@ -187,7 +197,8 @@ TokenizerDefinition parse_sentencepiece(std::string_view bytes, const std::strin
     definition.decoder = sequence("decoders", std::move(back));
     if (const std::int32_t id = vocabulary.find("<s>"); id != Vocabulary::kNone)
       definition.post_processor = framed("<s>", id, true);
-    definition.model = std::make_shared<Bpe>(std::move(vocabulary), merges, std::move(options), name);
+    definition.model =
+        std::make_shared<Bpe>(std::move(vocabulary), merges, std::move(options), name);
     return definition;
   }
   check(proto.model_type == ModelType::kUnigram, name, ": the model type ",
@@ -210,7 +221,8 @@ TokenizerDefinition parse_sentencepiece(std::string_view bytes, const std::strin
   }
   if (const std::int32_t id = vocabulary.find("</s>"); id != Vocabulary::kNone)
     definition.post_processor = framed("</s>", id, false);
-  definition.model = std::make_shared<Unigram>(std::move(vocabulary), std::move(scores), unk_id, proto.byte_fallback, name);
+  definition.model = std::make_shared<Unigram>(std::move(vocabulary), std::move(scores), unk_id,
+                                               proto.byte_fallback, name);
   return definition;
 }
 

@@ -92,17 +92,21 @@ TokenizerDefinition parse_tiktoken(std::string_view text, const std::string& nam
     const std::size_t space = line.find(' ');
     const auto bytes = from_base64(line.substr(0, space));
     std::size_t rank = 0;
-    const std::string_view digits = space == line.npos ? std::string_view() : line.substr(space + 1);
+    const std::string_view digits =
+        space == line.npos ? std::string_view() : line.substr(space + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), rank);
-    check(bytes && !bytes->empty() && error == std::errc() && end == digits.data() + digits.size(), name, ", line ",
-          number, ": expected bytes in base64 and their rank");
-    check(rank == pieces.size(), name, ", line ", number, ": the rank is ", rank, ", expected ", pieces.size());
+    check(bytes && !bytes->empty() && error == std::errc() && end == digits.data() + digits.size(),
+          name, ", line ", number, ": expected bytes in base64 and their rank");
+    check(rank == pieces.size(), name, ", line ", number, ": the rank is ", rank, ", expected ",
+          pieces.size());
     pieces.emplace_back();
-    for (const char c : *bytes) unicode::append(pieces.back(), byte_level::kCharacterOf[static_cast<unsigned char>(c)]);
+    for (const char c : *bytes)
+      unicode::append(pieces.back(), byte_level::kCharacterOf[static_cast<unsigned char>(c)]);
   }
   check(!pieces.empty(), name, ": has no ranks");
   std::vector<Vocabulary::Entry> entries;
-  for (const std::string& piece : pieces) entries.push_back({piece, static_cast<std::int64_t>(entries.size())});
+  for (const std::string& piece : pieces)
+    entries.push_back({piece, static_cast<std::int64_t>(entries.size())});
   const bool llama3 = pieces.size() == kLlama3Ranks;
   TokenizerDefinition definition;
   definition.options.lowercase = false;
@@ -118,7 +122,8 @@ TokenizerDefinition parse_tiktoken(std::string_view text, const std::string& nam
   const Vocabulary vocabulary(entries, name);
   std::vector<std::int32_t> ids(pieces.size());
   std::iota(ids.begin(), ids.end(), 0);
-  definition.model = std::make_shared<Bpe>(vocabulary, ranked_splits(vocabulary, ids), options, name);
+  definition.model =
+      std::make_shared<Bpe>(vocabulary, ranked_splits(vocabulary, ids), options, name);
   definition.decoder = byte_level_part(true);
   if (llama3) {
     for (const std::string& token : llama3_special_tokens()) add_special(token);

@@ -1,4 +1,5 @@
-// tokenizer.json: the file that holds everything. Its vocabulary and merges are read where they were parsed.
+// tokenizer.json: the file that holds everything. Its vocabulary and merges are read where they
+// were parsed.
 #include <limits>
 #include <unordered_set>
 #include <utility>
@@ -52,17 +53,19 @@ class Reader {
     // The small fields as a value; the large ones stay where they are.
     Json::Object fields;
     model->each_member([&](std::string_view key, JsonNode value) {
-      if (key != "vocab" && key != "merges") fields.emplace_back(key, value.to_json(where("model")));
+      if (key != "vocab" && key != "merges")
+        fields.emplace_back(key, value.to_json(where("model")));
     });
     const Json options{std::move(fields)};
     const auto vocab = model->find("vocab"), merges = model->find("merges");
     check(vocab.has_value(), name_, ": the model has no vocab");
-    // Old files don't say the type. BPE has merges, Unigram's vocabulary is an array, and only WordPiece has
-    // a longest word.
+    // Old files don't say the type. BPE has merges, Unigram's vocabulary is an array, and only
+    // WordPiece has a longest word.
     std::string guess = "WordLevel";
     if (merges) guess = "BPE";
     else if (vocab->is_array()) guess = "Unigram";
-    else if (options.find("max_input_chars_per_word") != nullptr || options.find("continuing_subword_prefix") != nullptr ||
+    else if (options.find("max_input_chars_per_word") != nullptr ||
+             options.find("continuing_subword_prefix") != nullptr ||
              options.get("unk_token", "") == "[UNK]")
       guess = "WordPiece";
     const std::string type = options.get("type", guess.c_str());
@@ -75,11 +78,12 @@ class Reader {
       const std::int64_t longest = options.get("max_input_chars_per_word", 100);
       check(longest >= 0 && longest <= std::numeric_limits<std::int32_t>::max(), name_,
             ": max_input_chars_per_word is ", longest, ", which is out of range");
-      result_.model = std::make_shared<WordPiece>(read_vocabulary(*vocab), options.get("unk_token", "[UNK]"),
-                                                  options.get("continuing_subword_prefix", "##"),
-                                                  static_cast<std::size_t>(longest), name_);
+      result_.model = std::make_shared<WordPiece>(
+          read_vocabulary(*vocab), options.get("unk_token", "[UNK]"),
+          options.get("continuing_subword_prefix", "##"), static_cast<std::size_t>(longest), name_);
     } else if (type == "WordLevel") {
-      result_.model = std::make_shared<WordLevel>(read_vocabulary(*vocab), options.get("unk_token", "<unk>"));
+      result_.model =
+          std::make_shared<WordLevel>(read_vocabulary(*vocab), options.get("unk_token", "<unk>"));
     } else {
       fail(name_, ": the model ", json_quote(type), " is not known");
     }
@@ -114,7 +118,8 @@ class Reader {
         if (count < 2) pair[count] = piece.as_string(where("model.merges"));
         ++count;
       });
-      check(count == 2, where("model.merges"), ": merge ", reader.merges().size(), " is not a pair of tokens");
+      check(count == 2, where("model.merges"), ": merge ", reader.merges().size(),
+            " is not a pair of tokens");
       reader.add(pair[0], pair[1]);
     });
     result_.model = std::make_shared<Bpe>(vocabulary, reader.merges(), std::move(bpe), name_);
@@ -128,11 +133,13 @@ class Reader {
       std::size_t count = 0;
       pair.each_element([&](JsonNode item) {
         if (count == 0)
-          entries.push_back({item.as_string(where("model.vocab")), static_cast<std::int64_t>(entries.size())});
+          entries.push_back(
+              {item.as_string(where("model.vocab")), static_cast<std::int64_t>(entries.size())});
         if (count == 1) scores.push_back(item.as_number(where("model.vocab")));
         ++count;
       });
-      check(count == 2, where("model.vocab"), ": entry ", entries.size(), " is not a token and its score");
+      check(count == 2, where("model.vocab"), ": entry ", entries.size(),
+            " is not a token and its score");
     });
     check(!entries.empty(), name_, ": the vocabulary has no tokens");
     std::optional<std::int32_t> unk_id;
@@ -175,7 +182,8 @@ class Reader {
       options.max_input_chars_per_word = static_cast<int>(model->max_characters());
     }
     const Json& normalizer = result_.normalizer;
-    const bool normalizes = normalizer.is_object() && normalizer.get("type", "") == "BertNormalizer";
+    const bool normalizes =
+        normalizer.is_object() && normalizer.get("type", "") == "BertNormalizer";
     result_.is_bert = model != nullptr && normalizes && result_.pre_tokenizer.is_object() &&
                       result_.pre_tokenizer.get("type", "") == "BertPreTokenizer";
     if (!normalizes) {

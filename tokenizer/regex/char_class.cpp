@@ -38,44 +38,85 @@ struct NamedCategories {
 };
 
 constexpr NamedCategories kCategories[] = {
-    {"l", kLetters}, {"letter", kLetters}, {"m", kMarks}, {"mark", kMarks},
-    {"combiningmark", kMarks}, {"n", kNumbers}, {"number", kNumbers}, {"p", kPunctuations},
-    {"punctuation", kPunctuations}, {"s", kSymbols}, {"symbol", kSymbols}, {"z", kSeparators},
-    {"separator", kSeparators}, {"c", kOthers}, {"other", kOthers},
+    {"l", kLetters},
+    {"letter", kLetters},
+    {"m", kMarks},
+    {"mark", kMarks},
+    {"combiningmark", kMarks},
+    {"n", kNumbers},
+    {"number", kNumbers},
+    {"p", kPunctuations},
+    {"punctuation", kPunctuations},
+    {"s", kSymbols},
+    {"symbol", kSymbols},
+    {"z", kSeparators},
+    {"separator", kSeparators},
+    {"c", kOthers},
+    {"other", kOthers},
     {"lc", category_range(Category::kLu, Category::kLt)},
     {"casedletter", category_range(Category::kLu, Category::kLt)},
-    {"any", ~CategorySet{0}}, {"assigned", ~category_bit(Category::kCn)},
+    {"any", ~CategorySet{0}},
+    {"assigned", ~category_bit(Category::kCn)},
     {"digit", category_bit(Category::kNd)},
-    {"cn", category_bit(Category::kCn)}, {"unassigned", category_bit(Category::kCn)},
-    {"lu", category_bit(Category::kLu)}, {"uppercaseletter", category_bit(Category::kLu)},
-    {"ll", category_bit(Category::kLl)}, {"lowercaseletter", category_bit(Category::kLl)},
-    {"lt", category_bit(Category::kLt)}, {"titlecaseletter", category_bit(Category::kLt)},
-    {"lm", category_bit(Category::kLm)}, {"modifierletter", category_bit(Category::kLm)},
-    {"lo", category_bit(Category::kLo)}, {"otherletter", category_bit(Category::kLo)},
-    {"mn", category_bit(Category::kMn)}, {"nonspacingmark", category_bit(Category::kMn)},
-    {"mc", category_bit(Category::kMc)}, {"spacingmark", category_bit(Category::kMc)},
-    {"me", category_bit(Category::kMe)}, {"enclosingmark", category_bit(Category::kMe)},
-    {"nd", category_bit(Category::kNd)}, {"decimalnumber", category_bit(Category::kNd)},
-    {"nl", category_bit(Category::kNl)}, {"letternumber", category_bit(Category::kNl)},
-    {"no", category_bit(Category::kNo)}, {"othernumber", category_bit(Category::kNo)},
-    {"pc", category_bit(Category::kPc)}, {"connectorpunctuation", category_bit(Category::kPc)},
-    {"pd", category_bit(Category::kPd)}, {"dashpunctuation", category_bit(Category::kPd)},
-    {"ps", category_bit(Category::kPs)}, {"openpunctuation", category_bit(Category::kPs)},
-    {"pe", category_bit(Category::kPe)}, {"closepunctuation", category_bit(Category::kPe)},
-    {"pi", category_bit(Category::kPi)}, {"initialpunctuation", category_bit(Category::kPi)},
-    {"pf", category_bit(Category::kPf)}, {"finalpunctuation", category_bit(Category::kPf)},
-    {"po", category_bit(Category::kPo)}, {"otherpunctuation", category_bit(Category::kPo)},
-    {"sm", category_bit(Category::kSm)}, {"mathsymbol", category_bit(Category::kSm)},
-    {"sc", category_bit(Category::kSc)}, {"currencysymbol", category_bit(Category::kSc)},
-    {"sk", category_bit(Category::kSk)}, {"modifiersymbol", category_bit(Category::kSk)},
-    {"so", category_bit(Category::kSo)}, {"othersymbol", category_bit(Category::kSo)},
-    {"zs", category_bit(Category::kZs)}, {"spaceseparator", category_bit(Category::kZs)},
-    {"zl", category_bit(Category::kZl)}, {"lineseparator", category_bit(Category::kZl)},
-    {"zp", category_bit(Category::kZp)}, {"paragraphseparator", category_bit(Category::kZp)},
-    {"cc", category_bit(Category::kCc)}, {"control", category_bit(Category::kCc)},
+    {"cn", category_bit(Category::kCn)},
+    {"unassigned", category_bit(Category::kCn)},
+    {"lu", category_bit(Category::kLu)},
+    {"uppercaseletter", category_bit(Category::kLu)},
+    {"ll", category_bit(Category::kLl)},
+    {"lowercaseletter", category_bit(Category::kLl)},
+    {"lt", category_bit(Category::kLt)},
+    {"titlecaseletter", category_bit(Category::kLt)},
+    {"lm", category_bit(Category::kLm)},
+    {"modifierletter", category_bit(Category::kLm)},
+    {"lo", category_bit(Category::kLo)},
+    {"otherletter", category_bit(Category::kLo)},
+    {"mn", category_bit(Category::kMn)},
+    {"nonspacingmark", category_bit(Category::kMn)},
+    {"mc", category_bit(Category::kMc)},
+    {"spacingmark", category_bit(Category::kMc)},
+    {"me", category_bit(Category::kMe)},
+    {"enclosingmark", category_bit(Category::kMe)},
+    {"nd", category_bit(Category::kNd)},
+    {"decimalnumber", category_bit(Category::kNd)},
+    {"nl", category_bit(Category::kNl)},
+    {"letternumber", category_bit(Category::kNl)},
+    {"no", category_bit(Category::kNo)},
+    {"othernumber", category_bit(Category::kNo)},
+    {"pc", category_bit(Category::kPc)},
+    {"connectorpunctuation", category_bit(Category::kPc)},
+    {"pd", category_bit(Category::kPd)},
+    {"dashpunctuation", category_bit(Category::kPd)},
+    {"ps", category_bit(Category::kPs)},
+    {"openpunctuation", category_bit(Category::kPs)},
+    {"pe", category_bit(Category::kPe)},
+    {"closepunctuation", category_bit(Category::kPe)},
+    {"pi", category_bit(Category::kPi)},
+    {"initialpunctuation", category_bit(Category::kPi)},
+    {"pf", category_bit(Category::kPf)},
+    {"finalpunctuation", category_bit(Category::kPf)},
+    {"po", category_bit(Category::kPo)},
+    {"otherpunctuation", category_bit(Category::kPo)},
+    {"sm", category_bit(Category::kSm)},
+    {"mathsymbol", category_bit(Category::kSm)},
+    {"sc", category_bit(Category::kSc)},
+    {"currencysymbol", category_bit(Category::kSc)},
+    {"sk", category_bit(Category::kSk)},
+    {"modifiersymbol", category_bit(Category::kSk)},
+    {"so", category_bit(Category::kSo)},
+    {"othersymbol", category_bit(Category::kSo)},
+    {"zs", category_bit(Category::kZs)},
+    {"spaceseparator", category_bit(Category::kZs)},
+    {"zl", category_bit(Category::kZl)},
+    {"lineseparator", category_bit(Category::kZl)},
+    {"zp", category_bit(Category::kZp)},
+    {"paragraphseparator", category_bit(Category::kZp)},
+    {"cc", category_bit(Category::kCc)},
+    {"control", category_bit(Category::kCc)},
     {"cntrl", category_bit(Category::kCc)},
-    {"cf", category_bit(Category::kCf)}, {"format", category_bit(Category::kCf)},
-    {"co", category_bit(Category::kCo)}, {"privateuse", category_bit(Category::kCo)},
+    {"cf", category_bit(Category::kCf)},
+    {"format", category_bit(Category::kCf)},
+    {"co", category_bit(Category::kCo)},
+    {"privateuse", category_bit(Category::kCo)},
 };
 
 struct NamedFlag {
@@ -84,9 +125,10 @@ struct NamedFlag {
 };
 
 constexpr NamedFlag kFlags[] = {
-    {"alphabetic", kAlphabetic}, {"alpha", kAlphabetic}, {"lowercase", kLowercase}, {"lower", kLowercase},
-    {"uppercase", kUppercase},   {"upper", kUppercase},  {"whitespace", kSpace16},  {"space", kSpace16},
-    {"word", kWord16},           {"emoji", kEmoji},
+    {"alphabetic", kAlphabetic}, {"alpha", kAlphabetic},    {"lowercase", kLowercase},
+    {"lower", kLowercase},       {"uppercase", kUppercase}, {"upper", kUppercase},
+    {"whitespace", kSpace16},    {"space", kSpace16},       {"word", kWord16},
+    {"emoji", kEmoji},
 };
 
 }  // namespace
@@ -102,8 +144,12 @@ bool CharClass::contains(char32_t c) const {
         case Property::Kind::kCategories:
           found = (property.value & category_bit(record.category)) != 0;
           break;
-        case Property::Kind::kScript: found = record.script == property.value; break;
-        case Property::Kind::kFlag: found = (record.flags & property.value) != 0; break;
+        case Property::Kind::kScript:
+          found = record.script == property.value;
+          break;
+        case Property::Kind::kFlag:
+          found = (record.flags & property.value) != 0;
+          break;
       }
       if (found != property.negated) return true;
     }

@@ -1,4 +1,5 @@
-// The backtracking of regular expressions. An explicit stack: a long text can't overflow the program's.
+// The backtracking of regular expressions. An explicit stack: a long text can't overflow the
+// program's.
 #include <algorithm>
 
 #include "tensor/base/error.h"
@@ -33,29 +34,51 @@ class RegexMatcher {
       const Regex::Instruction& step = regex_.program_[pc];
       bool alive = true;
       switch (step.op) {
-        case Regex::Op::kSet: alive = take(regex_.sets_[step.a], at); break;
-        case Regex::Op::kAny: alive = take_any(step.a != 0, at); break;
+        case Regex::Op::kSet:
+          alive = take(regex_.sets_[step.a], at);
+          break;
+        case Regex::Op::kAny:
+          alive = take_any(step.a != 0, at);
+          break;
         case Regex::Op::kRepeatSet:
-        case Regex::Op::kRepeatSetAll: alive = repeat(step, pc, at); break;
+        case Regex::Op::kRepeatSetAll:
+          alive = repeat(step, pc, at);
+          break;
         case Regex::Op::kSplit:
           stack_.push_back({step.b, at, at});
           pc = step.a;
           continue;
-        case Regex::Op::kJump: pc = step.a; continue;
+        case Regex::Op::kJump:
+          pc = step.a;
+          continue;
         case Regex::Op::kMark:
           stack_.push_back({kRestore | step.a, slots_[step.a], 0});
           slots_[step.a] = at;
           break;
-        case Regex::Op::kCheckProgress: alive = slots_[step.a] != at; break;
-        case Regex::Op::kLineBegin: alive = at == 0 || (text_[at - 1] == '\n' && at < text_.size()); break;
-        case Regex::Op::kLineEnd: alive = at == text_.size() || text_[at] == '\n'; break;
-        case Regex::Op::kTextBegin: alive = at == 0; break;
-        case Regex::Op::kTextEnd: alive = at == text_.size(); break;
+        case Regex::Op::kCheckProgress:
+          alive = slots_[step.a] != at;
+          break;
+        case Regex::Op::kLineBegin:
+          alive = at == 0 || (text_[at - 1] == '\n' && at < text_.size());
+          break;
+        case Regex::Op::kLineEnd:
+          alive = at == text_.size() || text_[at] == '\n';
+          break;
+        case Regex::Op::kTextBegin:
+          alive = at == 0;
+          break;
+        case Regex::Op::kTextEnd:
+          alive = at == text_.size();
+          break;
         case Regex::Op::kTextEndOrNewline:
           alive = at == text_.size() || (at + 1 == text_.size() && text_[at] == '\n');
           break;
-        case Regex::Op::kWordBoundary: alive = at_word_boundary(at); break;
-        case Regex::Op::kNotWordBoundary: alive = !at_word_boundary(at); break;
+        case Regex::Op::kWordBoundary:
+          alive = at_word_boundary(at);
+          break;
+        case Regex::Op::kNotWordBoundary:
+          alive = !at_word_boundary(at);
+          break;
         case Regex::Op::kLookAhead:
         case Regex::Op::kNotLookAhead:
           alive = (match(pc + 1, at) != kNone) == (step.op == Regex::Op::kLookAhead);
@@ -82,7 +105,9 @@ class RegexMatcher {
           }
           break;
         }
-        case Regex::Op::kAccept: stack_.resize(base); return at;
+        case Regex::Op::kAccept:
+          stack_.resize(base);
+          return at;
       }
       if (alive) {
         ++pc;

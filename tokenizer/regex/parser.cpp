@@ -16,10 +16,21 @@ constexpr std::size_t kMaxProgram = 100000;
 constexpr int kMaxDepth = 200;
 
 struct Node {
-  enum class Kind { kEmpty, kSet, kAny, kAssert, kSequence, kAlternatives, kRepeat, kLook, kAtomic };
+  enum class Kind {
+    kEmpty,
+    kSet,
+    kAny,
+    kAssert,
+    kSequence,
+    kAlternatives,
+    kRepeat,
+    kLook,
+    kAtomic
+  };
   enum class Mode { kGreedy, kLazy, kPossessive };
   Kind kind = Kind::kEmpty;
-  std::uint32_t value = 0;  // a set's number, an assertion's or look's Op, whether any takes a line feed
+  std::uint32_t value =
+      0;  // a set's number, an assertion's or look's Op, whether any takes a line feed
   std::uint32_t min = 0, max = 0;
   Mode mode = Mode::kGreedy;
   std::vector<Node> children;
@@ -31,12 +42,14 @@ std::pair<std::uint32_t, std::uint32_t> lengths(const Node& node) {
   std::pair<std::uint32_t, std::uint32_t> result{0, 0};
   const auto times = [](std::uint32_t a, std::uint32_t b) {
     const auto product = static_cast<std::uint64_t>(a) * b;
-    return a == kNoLimit || b == kNoLimit || product > kMaxRepeat ? kNoLimit
-                                                                  : static_cast<std::uint32_t>(product);
+    return a == kNoLimit || b == kNoLimit || product > kMaxRepeat
+               ? kNoLimit
+               : static_cast<std::uint32_t>(product);
   };
   switch (node.kind) {
     case Kind::kSet:
-    case Kind::kAny: return {1, 1};
+    case Kind::kAny:
+      return {1, 1};
     case Kind::kAlternatives:
       result = {kNoLimit, 0};
       for (const Node& child : node.children) {
@@ -49,7 +62,8 @@ std::pair<std::uint32_t, std::uint32_t> lengths(const Node& node) {
       for (const Node& child : node.children) {
         const auto [least, most] = lengths(child);
         result.first = std::min(kMaxRepeat, result.first + std::min(least, kMaxRepeat));
-        result.second = most == kNoLimit || result.second == kNoLimit ? kNoLimit : result.second + most;
+        result.second =
+            most == kNoLimit || result.second == kNoLimit ? kNoLimit : result.second + most;
       }
       return result;
     case Kind::kRepeat: {
@@ -57,7 +71,8 @@ std::pair<std::uint32_t, std::uint32_t> lengths(const Node& node) {
       const std::uint32_t longest = most == 0 ? 0 : times(most, node.max);
       return {std::min(kMaxRepeat, times(least, node.min)), longest};
     }
-    default: return result;
+    default:
+      return result;
   }
 }
 
@@ -127,7 +142,8 @@ class RegexParser {
     return result;
   }
 
-  // "i)" or "m)" or "i-m)" after "(?": the flags hold for the rest of the group, alternatives included.
+  // "i)" or "m)" or "i-m)" after "(?": the flags hold for the rest of the group, alternatives
+  // included.
   bool flags_only(Node& sequence_so_far) {
     const std::size_t begin = at_;
     bool ignore_case = ignore_case_, dot_all = dot_all_;
@@ -165,7 +181,8 @@ class RegexParser {
     node.children.push_back(closed(alternatives()));
     if (op == Op::kLookBehind || op == Op::kNotLookBehind) {
       std::tie(node.min, node.max) = lengths(node.children[0]);
-      check(node.max != kNoLimit, where(), "looks behind at a text of any length, which is not supported");
+      check(node.max != kNoLimit, where(),
+            "looks behind at a text of any length, which is not supported");
     }
     return node;
   }
@@ -273,7 +290,9 @@ class RegexParser {
   Node set_node(CharClass set) {
     set.finish();
     regex_.sets_.push_back(std::move(set));
-    return {Kind::kSet, static_cast<std::uint32_t>(regex_.sets_.size() - 1), 0, 0, Node::Mode::kGreedy, {}};
+    return {
+        Kind::kSet, static_cast<std::uint32_t>(regex_.sets_.size() - 1), 0, 0, Node::Mode::kGreedy,
+        {}};
   }
 
   Node escape() {
@@ -292,12 +311,24 @@ class RegexParser {
     check(more(), where(), "ends with a backslash");
     using unicode::Category;
     switch (text_[at_]) {
-      case 's': set.add_flag(unicode::kSpace16, false); break;
-      case 'S': set.add_flag(unicode::kSpace16, true); break;
-      case 'w': set.add_flag(unicode::kWord16, false); break;
-      case 'W': set.add_flag(unicode::kWord16, true); break;
-      case 'd': set.add_categories(unicode::category_bit(Category::kNd), false); break;
-      case 'D': set.add_categories(unicode::category_bit(Category::kNd), true); break;
+      case 's':
+        set.add_flag(unicode::kSpace16, false);
+        break;
+      case 'S':
+        set.add_flag(unicode::kSpace16, true);
+        break;
+      case 'w':
+        set.add_flag(unicode::kWord16, false);
+        break;
+      case 'W':
+        set.add_flag(unicode::kWord16, true);
+        break;
+      case 'd':
+        set.add_categories(unicode::category_bit(Category::kNd), false);
+        break;
+      case 'D':
+        set.add_categories(unicode::category_bit(Category::kNd), true);
+        break;
       case 'h':
       case 'H':
         for (const auto& [first, last] : {std::pair{U'0', U'9'}, {U'a', U'f'}, {U'A', U'F'}})
@@ -305,8 +336,10 @@ class RegexParser {
         if (text_[at_] == 'H') set.negate();
         break;
       case 'p':
-      case 'P': return property_escape(set), true;
-      default: return false;
+      case 'P':
+        return property_escape(set), true;
+      default:
+        return false;
     }
     ++at_;
     return true;
@@ -320,7 +353,8 @@ class RegexParser {
     const std::size_t end = text_.find('}', at_);
     check(end != std::string_view::npos, where(), "lacks the } of \\p{");
     const std::string_view name = text_.substr(at_, end - at_);
-    if (!add_property(set, name, negated)) unsupported("the property \\p{" + std::string(name) + "}");
+    if (!add_property(set, name, negated))
+      unsupported("the property \\p{" + std::string(name) + "}");
     at_ = end + 1;
   }
 
@@ -336,7 +370,8 @@ class RegexParser {
       if (digit < 0) break;
       value = value * 16 + static_cast<char32_t>(digit);
     }
-    check(digits >= least && value < 0x110000, where(), "has a bad number of a character at byte ", at_);
+    check(digits >= least && value < 0x110000, where(), "has a bad number of a character at byte ",
+          at_);
     return value;
   }
 
@@ -344,14 +379,22 @@ class RegexParser {
   char32_t character_escape() {
     const char32_t c = next();
     switch (c) {
-      case 'n': return '\n';
-      case 'r': return '\r';
-      case 't': return '\t';
-      case 'f': return '\f';
-      case 'v': return '\v';
-      case 'a': return '\a';
-      case 'e': return 0x1B;
-      case 'u': return hexadecimal(4, 4);
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 't':
+        return '\t';
+      case 'f':
+        return '\f';
+      case 'v':
+        return '\v';
+      case 'a':
+        return '\a';
+      case 'e':
+        return 0x1B;
+      case 'u':
+        return hexadecimal(4, 4);
       case 'x': {
         if (!eat("{")) return hexadecimal(1, 2);
         const char32_t value = hexadecimal(1, 6);
@@ -438,15 +481,26 @@ class RegexParser {
 
   void emit(const Node& node) {
     switch (node.kind) {
-      case Kind::kEmpty: break;
-      case Kind::kSet: add(Op::kSet, node.value); break;
-      case Kind::kAny: add(Op::kAny, node.value); break;
-      case Kind::kAssert: add(static_cast<Op>(node.value)); break;
+      case Kind::kEmpty:
+        break;
+      case Kind::kSet:
+        add(Op::kSet, node.value);
+        break;
+      case Kind::kAny:
+        add(Op::kAny, node.value);
+        break;
+      case Kind::kAssert:
+        add(static_cast<Op>(node.value));
+        break;
       case Kind::kSequence:
         for (const Node& child : node.children) emit(child);
         break;
-      case Kind::kAlternatives: emit_alternatives(node); break;
-      case Kind::kRepeat: emit_repeat(node); break;
+      case Kind::kAlternatives:
+        emit_alternatives(node);
+        break;
+      case Kind::kRepeat:
+        emit_repeat(node);
+        break;
       case Kind::kLook:
       case Kind::kAtomic: {
         const Op op = node.kind == Kind::kAtomic ? Op::kAtomic : static_cast<Op>(node.value);
@@ -474,7 +528,8 @@ class RegexParser {
 
   void emit_repeat(const Node& node) {
     const Node& child = node.children[0];
-    const bool lazy = node.mode == Node::Mode::kLazy, possessive = node.mode == Node::Mode::kPossessive;
+    const bool lazy = node.mode == Node::Mode::kLazy,
+               possessive = node.mode == Node::Mode::kPossessive;
     if (child.kind == Kind::kSet && node.max == kNoLimit && !lazy) {
       add(possessive ? Op::kRepeatSetAll : Op::kRepeatSet, child.value, node.min);
       return;

@@ -1,10 +1,10 @@
-// Regular expressions as tokenizer files write them, matched as Oniguruma does it: backtracking, leftmost,
-// first alternative first.
+// Regular expressions as tokenizer files write them, matched as Oniguruma does it: backtracking,
+// leftmost, first alternative first.
 //
-// There are alternation, groups, greedy, lazy and possessive quantifiers, atomic groups, look-ahead and
-// look-behind, the inline flags i and m, classes with nesting and &&, \p{...}, \s \w \d \h \b, anchors.
-// Everything else is an error that names it. The number of steps is bounded per byte of text, and passing
-// the bound is an error too: no pattern can hang.
+// There are alternation, groups, greedy, lazy and possessive quantifiers, atomic groups, look-ahead
+// and look-behind, the inline flags i and m, classes with nesting and &&, \p{...}, \s \w \d \h \b,
+// anchors. Everything else is an error that names it. The number of steps is bounded per byte of
+// text, and passing the bound is an error too: no pattern can hang.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ class Regex {
   const std::string& pattern() const { return pattern_; }
 
   using Match = std::pair<std::size_t, std::size_t>;  // begin, end in bytes
-  /// All matches from left to right, none overlapping; an empty one never stands where the last ended.
-  /// `text` must be valid UTF-8.
+  /// All matches from left to right, none overlapping; an empty one never stands where the last
+  /// ended. `text` must be valid UTF-8.
   std::vector<Match> find_all(std::string_view text) const;
 
   /// Steps allowed for each byte of a text (and as many again to begin with).
@@ -48,10 +48,18 @@ class Regex {
     kJump,           // to a
     kMark,           // remembers the position in slot a
     kCheckProgress,  // fails where the position is still that of slot a
-    kLineBegin, kLineEnd, kTextBegin, kTextEnd, kTextEndOrNewline, kWordBoundary, kNotWordBoundary,
-    kLookAhead, kNotLookAhead,    // the program that follows up to kAccept; goes on at a
-    kLookBehind, kNotLookBehind,  // the same, for texts of b.min to b.max characters that end here
-    kAtomic,                      // the program that follows; goes on at a, never back into it
+    kLineBegin,
+    kLineEnd,
+    kTextBegin,
+    kTextEnd,
+    kTextEndOrNewline,
+    kWordBoundary,
+    kNotWordBoundary,
+    kLookAhead,
+    kNotLookAhead,  // the program that follows up to kAccept; goes on at a
+    kLookBehind,
+    kNotLookBehind,  // the same, for texts of b.min to b.max characters that end here
+    kAtomic,         // the program that follows; goes on at a, never back into it
     kAccept,
   };
   struct Instruction {
