@@ -183,13 +183,18 @@ class CharacterOffsets {
     }
   }
   Offsets operator()(Offsets bytes) const {
-    if (number_.empty() || bytes.first >= size_) return bytes;
-    const std::uint32_t start = number_[bytes.first];
-    if (bytes.second < size_) return {start, number_[bytes.second]};
-    return {start, bytes.second - 1 < size_ ? number_[bytes.second - 1] + 1 : start + 1};
+    if (bytes.first >= size_) return bytes;
+    const std::uint32_t start = number(bytes.first);
+    if (bytes.second < size_) return {start, number(bytes.second)};
+    // The end of the text, or (where a model's own count is wrong) beyond it.
+    return {start, (bytes.second - 1 < size_ ? number(bytes.second - 1) : start + 1) + 1};
   }
 
  private:
+  std::uint32_t number(std::uint32_t byte) const {
+    return number_.empty() ? byte : number_[byte];
+  }
+
   std::uint32_t size_;
   std::vector<std::uint32_t> number_;  // by byte: its character; empty when they are the same
 };

@@ -1,5 +1,5 @@
 // The WordPiece trainer against a slow one that recounts everything at each step.
-#include "tokenizer/train_wordpiece.h"
+#include "tokenizer/training/wordpiece.h"
 
 #include <algorithm>
 #include <chrono>

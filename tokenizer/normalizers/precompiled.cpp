@@ -38,8 +38,8 @@ Precompiled::Precompiled(std::string_view map, const std::string& where) {
     check(child < units_.size(), where, ": unit ", i,
           " of the character map's trie leads out of it");
     if (has_leaf(units_[i]) && i > 0)
-      check(value(units_[child]) < texts_.size(), where, ": unit ", i,
-            " of the character map's trie points behind its texts");
+      check(is_text(value(units_[child])), where, ": unit ", i,
+            " of the character map's trie doesn't point to one of its texts");
   }
   for (std::size_t c = 0; c < 128; ++c) {
     const char text = static_cast<char>(c);
@@ -66,7 +66,7 @@ std::optional<std::string_view> Precompiled::transform(std::string_view text) co
     node ^= offset(unit);
     if (!has_leaf(unit) || node >= units_.size()) continue;
     const std::size_t begin = value(units_[node]);
-    if (begin >= texts_.size()) return {};
+    if (!is_text(begin)) return {};
     return std::string_view(texts_).substr(begin, texts_.find('\0', begin) - begin);
   }
   return {};

@@ -28,6 +28,10 @@ class Precompiled : public Normalizer {
  private:
   /// What the shortest prefix of `text` that the map has becomes.
   std::optional<std::string_view> transform(std::string_view text) const;
+  /// Whether a text may begin there: inside of texts_, and not within a character.
+  bool is_text(std::size_t at) const {
+    return at < texts_.size() && (static_cast<unsigned char>(texts_[at]) & 0xC0) != 0x80;
+  }
   template <class Put>
   bool each_cluster(std::string_view text, Put&& put) const;
 

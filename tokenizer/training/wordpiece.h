@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/training/progress.h"
+
 namespace retort {
 
 struct WordPieceTrainerOptions {
@@ -24,6 +26,7 @@ struct WordPieceTrainerOptions {
 /// vocabulary, and so do they in another order. Errors: invalid UTF-8 in a text (its number is
 /// named), a vocab_size below the special tokens, alphabet and continuations.
 std::vector<std::string> train_wordpiece(std::span<const std::string> texts,
-                                         const WordPieceTrainerOptions& options);
+                                         const WordPieceTrainerOptions& options,
+                                         const TrainingProgress& progress = {});
 
 }  // namespace retort
