@@ -4,16 +4,18 @@
 
 namespace retort {
 
-AlignedText::AlignedText(std::string_view text, std::uint32_t origin, bool tracked)
-    : bytes_(text), tracked_(tracked) {
-  if (!tracked) return;
-  spans_.resize(text.size());
+void AlignedText::append_original(std::string_view text, std::uint32_t origin) {
+  bytes_ += text;
+  if (!tracked_) return;
+  const std::size_t before = spans_.size();
+  spans_.resize(before + text.size());
+  ByteSpan* const spans = spans_.data() + before;
   for (std::size_t i = 0; i < text.size();) {
     std::size_t end = i + 1;
     while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
     const ByteSpan span{origin + static_cast<std::uint32_t>(i),
                         origin + static_cast<std::uint32_t>(end)};
-    for (; i < end; ++i) spans_[i] = span;
+    for (; i < end; ++i) spans[i] = span;
   }
 }
 

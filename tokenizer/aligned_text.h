@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tokenizer/unicode.h"
@@ -27,7 +28,11 @@ class AlignedText {
   AlignedText() = default;
   /// `text` itself, which stands at byte `origin` of the original. Each byte of a character is
   /// aligned to the whole character.
-  AlignedText(std::string_view text, std::uint32_t origin, bool tracked);
+  AlignedText(std::string_view text, std::uint32_t origin, bool tracked) : tracked_(tracked) {
+    append_original(text, origin);
+  }
+  /// Untracked.
+  explicit AlignedText(std::string&& text) : bytes_(std::move(text)) {}
 
   const std::string& bytes() const { return bytes_; }
   bool tracked() const { return tracked_; }
@@ -39,6 +44,8 @@ class AlignedText {
   /// Appends bytes [begin, end) of another text that is tracked in the same way.
   void append(const AlignedText& other, std::size_t begin, std::size_t end);
   void append(std::string_view bytes, const ByteSpan* spans);
+  /// Appends a part of the original text, which stands there at byte `origin`.
+  void append_original(std::string_view text, std::uint32_t origin);
   void append(char32_t c, ByteSpan span) {
     const std::size_t before = bytes_.size();
     if (c < 0x80) bytes_ += static_cast<char>(c);

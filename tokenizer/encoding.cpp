@@ -18,6 +18,7 @@ void each_list(E& encoding, F&& f) {
   f(encoding.word_ids);
   f(encoding.special_tokens_mask);
   f(encoding.attention_mask);
+  f(encoding.blanks);
 }
 
 Encoding window(const Encoding& encoding, std::size_t begin, std::size_t end) {
@@ -136,6 +137,7 @@ void append(Encoding& encoding, const Encoding& next) {
   join(encoding.word_ids, next.word_ids);
   join(encoding.special_tokens_mask, next.special_tokens_mask);
   join(encoding.attention_mask, next.attention_mask);
+  join(encoding.blanks, next.blanks);
   encoding.overflowing = std::move(overflowing);
 }
 
@@ -150,7 +152,7 @@ void pad(Encoding& encoding, std::size_t length, const Padding& options) {
   fill(encoding.ids, options.id);
   fill(encoding.type_ids, options.type_id);
   if (!detailed) return;
-  fill(encoding.tokens, options.token);
+  if (encoding.tokens.size() + missing == encoding.ids.size()) fill(encoding.tokens, options.token);
   fill(encoding.offsets, Offsets{0, 0});
   fill(encoding.byte_offsets, Offsets{0, 0});
   fill(encoding.word_ids, -1);

@@ -29,17 +29,20 @@ struct Padding {
 
 using Offsets = std::pair<std::uint32_t, std::uint32_t>;
 
-/// One encoded text or pair. All lists but those of overflowing windows have one entry per token;
-/// `tokens` and what follows are only there when details were asked for.
+/// One encoded text or pair. All lists but that of overflowing windows have one entry per token, or
+/// none: those behind `truncated` are only there when details were asked for.
 struct Encoding {
   std::vector<std::int32_t> ids, type_ids;
   bool truncated = false;  // something of the text is not in ids
 
-  std::vector<std::string> tokens;     // as the reference names them: an added token's own text
   std::vector<Offsets> offsets;        // in characters of its text; (0, 0) for what was added
   std::vector<Offsets> byte_offsets;   // in bytes
   std::vector<std::int32_t> word_ids;  // numbers of pieces before the model; -1 for what was added
   std::vector<std::int32_t> special_tokens_mask, attention_mask;
+  std::vector<std::string>
+      tokens;  // as the reference names them (an added token's own text), if asked for too
+  std::vector<Offsets>
+      blanks;  // white space that tokens begin and end with, for post-processors that trim
   std::vector<Encoding> overflowing;  // the windows that truncation cut off
 
   bool detailed() const { return attention_mask.size() == ids.size() && !attention_mask.empty(); }

@@ -7,6 +7,7 @@
 #include "tensor/base/error.h"
 #include "tensor/base/json.h"
 #include "tensor/base/parallel.h"
+#include "tokenizer/processors/processors.h"
 #include "tokenizer/unicode.h"
 
 namespace retort {
@@ -26,6 +27,7 @@ Tokenizer::Tokenizer(TokenizerDefinition definition, const std::string& name)
     processor_ = make_processor(definition_.post_processor, where("post_processor"));
   if (!definition_.decoder.is_null())
     decoder_ = make_decoder(definition_.decoder, where("decoder"));
+  trims_ = processor_ != nullptr && processor_->trims();
   always_tracked_ = pre_tokenizer_ != nullptr && pre_tokenizer_->needs_origins();
   caches_ = std::make_shared<CachePool>();
   compile(name);
@@ -123,16 +125,22 @@ void Tokenizer::cut(std::string_view text, bool tracked, bool special_too,
   raw_added_.split(
       text, special_too,
       [&](std::size_t begin, std::size_t end) {
-        AlignedText piece(text.substr(begin, end - begin), static_cast<std::uint32_t>(begin),
-                          tracked);
+        const auto origin = static_cast<std::uint32_t>(begin);
+        if (normalizer_ == nullptr && normalized_added_.empty()) {
+          const auto at = static_cast<std::uint32_t>(tokens.text.bytes().size());
+          tokens.text.append_original(text.substr(begin, end - begin), origin);
+          tokens.pieces.push_back(
+              {at, static_cast<std::uint32_t>(tokens.text.bytes().size()), origin, -1});
+          return;
+        }
+        AlignedText piece(text.substr(begin, end - begin), origin, tracked);
         if (normalizer_ != nullptr) normalizer_->apply(piece);
         cut_normalized(piece, special_too, tokens);
       },
       [&](std::int32_t id, std::size_t begin, std::size_t end) {
         const auto at = static_cast<std::uint32_t>(tokens.text.bytes().size());
-        const AlignedText piece(text.substr(begin, end - begin), static_cast<std::uint32_t>(begin),
-                                tracked);
-        tokens.text.append(piece, 0, end - begin);
+        tokens.text.append_original(text.substr(begin, end - begin),
+                                    static_cast<std::uint32_t>(begin));
         tokens.pieces.push_back({at, at + static_cast<std::uint32_t>(end - begin),
                                  static_cast<std::uint32_t>(begin), id});
       });
@@ -191,9 +199,7 @@ class CharacterOffsets {
   }
 
  private:
-  std::uint32_t number(std::uint32_t byte) const {
-    return number_.empty() ? byte : number_[byte];
-  }
+  std::uint32_t number(std::uint32_t byte) const { return number_.empty() ? byte : number_[byte]; }
 
   std::uint32_t size_;
   std::vector<std::uint32_t> number_;  // by byte: its character; empty when they are the same
@@ -229,7 +235,7 @@ void Tokenizer::append_ids(const PreTokens& tokens, std::vector<std::int32_t>& i
   }
 }
 
-void Tokenizer::append_details(const PreTokens& tokens, std::string_view text,
+void Tokenizer::append_details(const PreTokens& tokens, std::string_view text, bool texts,
                                Encoding& encoding) const {
   const TokenModel& model = *definition_.model;
   const CharacterOffsets characters(text);
@@ -242,6 +248,10 @@ void Tokenizer::append_details(const PreTokens& tokens, std::string_view text,
     encoding.offsets.push_back(characters(bytes));
     encoding.word_ids.push_back(word);
   };
+  const auto add_text = [&](std::string_view token) {
+    if (texts) encoding.tokens.emplace_back(token);
+    if (trims_) encoding.blanks.push_back(blanks_of(token));
+  };
   std::vector<Token> made;
   for (std::size_t number = 0; number < tokens.pieces.size(); ++number) {
     const Piece& piece = tokens.pieces[number];
@@ -249,7 +259,7 @@ void Tokenizer::append_details(const PreTokens& tokens, std::string_view text,
     const std::string_view bytes = tokens.bytes(piece);
     if (piece.token >= 0) {
       add(piece.token, {spans[piece.begin].begin, spans[piece.end - 1].end}, word_id);
-      encoding.tokens.emplace_back(bytes);
+      add_text(bytes);
       continue;
     }
     const auto add_token = [&](Token token, std::string_view word, std::uint32_t at) {
@@ -259,7 +269,7 @@ void Tokenizer::append_details(const PreTokens& tokens, std::string_view text,
       else if (end <= bytes.size())
         offsets = {spans[piece.begin + begin].begin, spans[piece.begin + end - 1].end};
       add(token.id, offsets, word_id);
-      encoding.tokens.emplace_back(model.token_text(token, word));
+      if (texts || trims_) add_text(model.token_text(token, word));
     };
     each_word(model, bytes, [&](std::string_view word, std::uint32_t at) {
       if (word.size() <= WordCache::kMaxBytes) {
@@ -287,7 +297,7 @@ Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
   cut(text, options.details || always_tracked_, !options.special_tokens_are_text, tokens);
   Encoding encoding;
   if (options.details) {
-    append_details(tokens, text, encoding);
+    append_details(tokens, text, options.texts, encoding);
     encoding.special_tokens_mask.assign(encoding.size(), 0);
     encoding.attention_mask.assign(encoding.size(), 1);
   } else {

@@ -31,7 +31,8 @@ namespace retort {
 
 struct EncodeOptions {
   bool add_special_tokens = true;
-  bool details = false;                  // offsets, words, masks and token texts as well
+  bool details = false;                  // offsets, words and masks as well
+  bool texts = false;                    // with details: the tokens' texts too
   bool special_tokens_are_text = false;  // a special token that stands in the text isn't looked for
   std::optional<Truncation> truncation = {};
 };
@@ -108,7 +109,8 @@ class Tokenizer {
   Encoding encode_sequence(std::string_view text, std::int32_t type_id,
                            const EncodeOptions& options) const;
   void append_ids(const PreTokens& tokens, std::vector<std::int32_t>& ids) const;
-  void append_details(const PreTokens& tokens, std::string_view text, Encoding& encoding) const;
+  void append_details(const PreTokens& tokens, std::string_view text, bool texts,
+                      Encoding& encoding) const;
   std::vector<AddedTokens::Pattern> patterns(bool normalized) const;
 
   TokenizerDefinition definition_;
@@ -121,6 +123,7 @@ class Tokenizer {
       added_by_id_;  // id, place in definition_.added; sorted
   std::shared_ptr<CachePool> caches_;
   std::int32_t vocab_size_ = 0;
+  bool trims_ = false;           // the post-processor asks for blanks
   bool always_tracked_ = false;  // a piece's place in the original text decides what becomes of it
 };
 

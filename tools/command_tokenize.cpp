@@ -66,7 +66,7 @@ struct Tokenize {
   EncodeOptions options() const {
     EncodeOptions result;
     result.add_special_tokens = !no_special;
-    result.details = json || tokens;
+    result.details = result.texts = json || tokens;
     if (max_length == 0) return result;
     Truncation truncation;
     truncation.max_length = static_cast<std::size_t>(max_length);

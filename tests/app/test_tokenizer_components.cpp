@@ -43,7 +43,7 @@ TEST_CASE("tokenizer golden: every component of the schema", "[tokenizer]") {
     const auto& digests = row.find("digests")->as_array("digests");
     REQUIRE(digests.size() == texts.size());
     EncodeOptions options;
-    options.details = true;
+    options.details = options.texts = true;
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < texts.size(); ++i, ++compared) {
       const Encoding e = t.encode(texts[i], {}, options);

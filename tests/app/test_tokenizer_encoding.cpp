@@ -51,7 +51,7 @@ TEST_CASE("encoding: windows with a stride, from both sides", "[tokenizer]") {
 
   const Tokenizer t = Tokenizer::from_vocab(kVocab, {});
   EncodeOptions options;
-  options.details = true;
+  options.details = options.texts = true;
   options.truncation = Truncation{5, TruncationStrategy::kOnlyFirst, Side::kRight, 0};
   const Encoding pair = t.encode("a b c", "d", options);
   CHECK(pair.ids == Ids{2, 5, 3, 8, 3});
@@ -67,7 +67,7 @@ TEST_CASE("encoding: windows with a stride, from both sides", "[tokenizer]") {
 TEST_CASE("encoding: padding", "[tokenizer]") {
   const Tokenizer t = Tokenizer::from_vocab(kVocab, {});
   EncodeOptions options;
-  options.details = true;
+  options.details = options.texts = true;
   std::vector<Encoding> batch = {t.encode("a", {}, options), t.encode("a b c", {}, options)};
   Padding padding;
   padding.multiple = 4;

@@ -17,7 +17,7 @@ inline void require(bool condition) {
 
 inline void use(const Tokenizer& tokenizer) {
   EncodeOptions details;
-  details.details = true;
+  details.details = details.texts = true;
   for (const std::string text :
        {"", "Hello  world's 123 \u00e9\u0301\u4e2d <s>[X]", "\u2581a \n\tb\u200d"}) {
     const Encoding encoding = tokenizer.encode(text, text, details);

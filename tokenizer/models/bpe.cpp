@@ -60,6 +60,10 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<MergeTable::Merge>& merges, Bp
     unicode::append(character, byte_level::kCharacterOf[byte]);
     byte_symbols_[byte] = vocabulary_.find(character);
   }
+  for (std::size_t c = 0; c < 128; ++c) {
+    const char text = static_cast<char>(c);
+    ascii_ids_[c] = vocabulary_.find({&text, 1});
+  }
   cuts_at_marks_ = may_cut_at_marks();
 }
 
@@ -70,7 +74,33 @@ bool Bpe::take_bytes() {
     if (id == Vocabulary::kNone) return false;
   takes_bytes_ = true;
   cuts_at_marks_ = false;
+  if (options_.ignore_merges) return true;
+  // Most words are tokens. Those that their own merges lead to need no merging.
+  std::vector<bool> whole(static_cast<std::size_t>(vocabulary_.limit()));
+  std::vector<Token> tokens;
+  for (std::int32_t id = 0; id < vocabulary_.limit(); ++id) {
+    const auto bytes = byte_level::bytes_of(vocabulary_.text(id));
+    if (!bytes || bytes->empty()) continue;
+    tokens.clear();
+    tokenize(*bytes, tokens);
+    whole[static_cast<std::size_t>(id)] = tokens.size() == 1 && tokens[0].id == id;
+  }
+  whole_ = std::move(whole);
   return true;
+}
+
+// The token that a piece is without any merging, or kNone.
+std::int32_t Bpe::find_whole(std::string_view piece) const {
+  if (!takes_bytes_) return options_.ignore_merges ? vocabulary_.find(piece) : Vocabulary::kNone;
+  if (whole_.empty() && !options_.ignore_merges) return Vocabulary::kNone;
+  if (piece.size() > vocabulary_.longest()) return Vocabulary::kNone;
+  thread_local std::string written;
+  written.clear();
+  for (const char c : piece)
+    unicode::append(written, byte_level::kCharacterOf[static_cast<unsigned char>(c)]);
+  const std::int32_t id = vocabulary_.find(written);
+  if (id == Vocabulary::kNone || options_.ignore_merges) return id;
+  return whole_[static_cast<std::size_t>(id)] ? id : Vocabulary::kNone;
 }
 
 // No piece has a U+2581 behind another character, so no merge ever crosses that place; and every
@@ -130,7 +160,10 @@ void Bpe::split(std::string_view piece, std::vector<Symbol>& symbols) const {
           (first ? "" : options_.prefix) + std::string(text) + (last ? options_.suffix : "");
       text = decorated;
     }
-    if (const std::int32_t id = vocabulary_.find(text); id != Vocabulary::kNone) {
+    const std::int32_t id = text.size() == 1 && static_cast<unsigned char>(text[0]) < 128
+                                ? ascii_ids_[static_cast<unsigned char>(text[0])]
+                                : vocabulary_.find(text);
+    if (id != Vocabulary::kNone) {
       if (unknown > 0) symbols.push_back({unk_id_, unknown});
       unknown = 0;
       symbols.push_back({id, length});
@@ -212,19 +245,8 @@ void Bpe::merge_many(std::vector<Symbol>& symbols) const {
 }
 
 void Bpe::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
-  if (options_.ignore_merges) {
-    std::int32_t id;
-    if (takes_bytes_) {
-      std::string written;
-      for (const char c : piece)
-        unicode::append(written, byte_level::kCharacterOf[static_cast<unsigned char>(c)]);
-      id = vocabulary_.find(written);
-    } else {
-      id = vocabulary_.find(piece);
-    }
-    if (id != Vocabulary::kNone)
-      return tokens.push_back({id, 0, static_cast<std::uint32_t>(piece.size())});
-  }
+  if (const std::int32_t id = find_whole(piece); id != Vocabulary::kNone)
+    return tokens.push_back({id, 0, static_cast<std::uint32_t>(piece.size())});
   thread_local std::vector<Symbol> symbols;
   symbols.clear();
   split(piece, symbols);

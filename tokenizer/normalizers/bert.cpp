@@ -59,11 +59,39 @@ void BertNormalizer::apply(AlignedText& text) const {
   if (text.tracked()) return apply_tracked(text);
   std::string out;
   append(text.bytes(), out);
-  text = AlignedText(out, 0, false);
+  text = AlignedText(std::move(out));
+}
+
+// Between two ASCII characters nothing crosses, so runs of them go through the table; what is left,
+// with the ASCII character before it (marks are aligned to it), takes the long way.
+void BertNormalizer::apply_tracked(AlignedText& text) const {
+  AlignedText out, part;
+  out.clear(true);
+  const std::string& bytes = text.bytes();
+  const auto is_ascii = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]) < 128; };
+  for (std::size_t at = 0; at < bytes.size();) {
+    std::size_t stop = at;
+    while (stop < bytes.size() && is_ascii(stop)) ++stop;
+    std::size_t end = stop;
+    while (end < bytes.size() && !is_ascii(end)) ++end;
+    if (end > stop && stop > at) --stop;
+    for (; at < stop; ++at) {
+      const char c = ascii_[static_cast<unsigned char>(bytes[at])];
+      if (!clean_text_ || c != kDropped)
+        out.append(static_cast<unsigned char>(c), text.spans()[at]);
+    }
+    if (at == end) continue;
+    part.clear(true);
+    part.append(text, at, end);
+    apply_stages(part);
+    out.append(part, 0, part.bytes().size());
+    at = end;
+  }
+  text.swap(out);
 }
 
 // Stage by stage, as the reference does it: alignments depend on that where marks are reordered.
-void BertNormalizer::apply_tracked(AlignedText& text) const {
+void BertNormalizer::apply_stages(AlignedText& text) const {
   using namespace unicode;
   const auto flags = [](char32_t c) { return properties(c).flags; };
   if (clean_text_) {

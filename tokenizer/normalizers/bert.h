@@ -26,6 +26,7 @@ class BertNormalizer : public Normalizer {
 
  private:
   void apply_tracked(AlignedText& text) const;
+  void apply_stages(AlignedText& text) const;
 
   bool clean_text_, spaces_around_ideographs_, strip_accents_, lowercase_;
   static constexpr char kDropped =

@@ -57,13 +57,17 @@ std::vector<Regex::Match> Replace::matches(std::string_view text) const {
 void Replace::apply(AlignedText& text) const {
   const auto found = matches(text.bytes());
   if (found.empty()) return;
+  if (!text.tracked()) {
+    text = AlignedText(replaced(text.bytes(), found));
+    return;
+  }
   AlignedText out;
-  out.clear(text.tracked());
+  out.clear(true);
   std::size_t done = 0;
   for (const auto& [begin, end] : found) {
     out.append(text, done, begin);
     // Aligned to what was replaced last, as the reference does it.
-    const ByteSpan span = text.tracked() && end > 0 ? text.spans()[end - 1] : ByteSpan{};
+    const ByteSpan span = end > 0 ? text.spans()[end - 1] : ByteSpan{};
     for (const char* at = content_.data(); at < content_.data() + content_.size();)
       out.append(unicode::decode(at), span);
     done = end;
@@ -72,15 +76,19 @@ void Replace::apply(AlignedText& text) const {
   text.swap(out);
 }
 
-std::string Replace::apply(std::string_view text) const {
+std::string Replace::replaced(std::string_view text,
+                              const std::vector<Regex::Match>& matches) const {
   std::string out;
+  out.reserve(text.size() + matches.size() * content_.size());
   std::size_t done = 0;
-  for (const auto& [begin, end] : matches(text)) {
+  for (const auto& [begin, end] : matches) {
     out.append(text.substr(done, begin - done)).append(content_);
     done = end;
   }
   return out.append(text.substr(done));
 }
+
+std::string Replace::apply(std::string_view text) const { return replaced(text, matches(text)); }
 
 std::pair<Regex, std::string> read_pattern(const Json& json, const std::string& where) {
   try {

@@ -44,6 +44,7 @@ class Replace : public Normalizer {
 
  private:
   std::vector<Regex::Match> matches(std::string_view text) const;
+  std::string replaced(std::string_view text, const std::vector<Regex::Match>& matches) const;
 
   Regex pattern_;
   std::string literal_, content_;

@@ -1,6 +1,7 @@
 #include "tokenizer/normalizers/precompiled.h"
 
 #include <cstring>
+#include <utility>
 
 #include "tensor/base/error.h"
 #include "tokenizer/base64.h"
@@ -121,7 +122,7 @@ void Precompiled::apply(AlignedText& text) const {
                    });
       at = end;
     }
-    text = AlignedText(out, 0, false);
+    text = AlignedText(std::move(out));
     return;
   }
   std::vector<unicode::Change> changes;

@@ -41,6 +41,14 @@ Split Split::from_json(const Json& json, const std::string& where) {
 }
 
 void Split::apply(PreTokens& tokens) const {
+  if (scanner()) {
+    each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
+      scanners::scan(*known_, tokens.bytes(piece), [&](std::size_t begin, std::size_t end) {
+        tokens.cut(piece, piece.begin + begin, piece.begin + end, out);
+      });
+    });
+    return;
+  }
   std::vector<MatchPart> parts;
   each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
     const std::string_view text = tokens.bytes(piece);

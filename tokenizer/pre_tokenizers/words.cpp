@@ -1,5 +1,6 @@
 #include "tokenizer/pre_tokenizers/words.h"
 
+#include <array>
 #include <string_view>
 
 #include "tensor/base/error.h"
@@ -37,47 +38,65 @@ std::vector<MatchPart> parts_of(const PreTokens& tokens, const Piece& piece, Mat
   return parts;
 }
 
-// Runs of characters of one kind; kind 0 is removed, and each character of kind 1 stands alone.
+// Which runs of characters become pieces.
+enum Kind : std::uint8_t { kDropped, kAlone, kWord, kOtherWord };
+
+// Calls kind_of(c) for every character that isn't ASCII; those are looked up.
 template <class KindOf>
-void cut_runs(const PreTokens& tokens, const Piece& piece, std::vector<Piece>& out,
-              KindOf&& kind_of) {
-  std::size_t start = piece.begin;
-  int run = 0;
-  each_character(tokens, piece, [&](std::size_t begin, std::size_t, char32_t c) {
-    const int kind = kind_of(c);
-    if (kind == run && kind != 1) return;
-    if (run != 0) tokens.cut(piece, start, begin, out);
-    start = begin;
-    run = kind;
-  });
-  if (run != 0) tokens.cut(piece, start, piece.end, out);
-}
+class RunCutter {
+ public:
+  explicit RunCutter(KindOf kind_of) : kind_of_(kind_of) {
+    for (char32_t c = 0; c < 128; ++c) ascii_[c] = kind_of(c);
+  }
+
+  void operator()(const PreTokens& tokens, const Piece& piece, std::vector<Piece>& out) const {
+    const char* const data = tokens.text.bytes().data();
+    std::size_t start = piece.begin;
+    Kind run = kDropped;
+    for (const char* at = data + piece.begin; at < data + piece.end;) {
+      const auto begin = static_cast<std::size_t>(at - data);
+      const auto byte = static_cast<unsigned char>(*at);
+      const Kind kind = byte < 128 ? ascii_[byte] : kind_of_(unicode::decode(at));
+      if (byte < 128) ++at;
+      if (kind == run && kind != kAlone) continue;
+      if (run != kDropped) tokens.cut(piece, start, begin, out);
+      start = begin;
+      run = kind;
+    }
+    if (run != kDropped) tokens.cut(piece, start, piece.end, out);
+  }
+
+ private:
+  KindOf kind_of_;
+  std::array<Kind, 128> ascii_{};
+};
 
 }  // namespace
 
 void BertPreTokenizer::apply(PreTokens& tokens) const {
-  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-    cut_runs(tokens, piece, out, [](char32_t c) {
-      return (flags(c) & unicode::kWhitespace) != 0    ? 0
-             : (flags(c) & unicode::kPunctuation) != 0 ? 1
-                                                       : 2;
-    });
+  static const RunCutter cut([](char32_t c) {
+    const int set = flags(c);
+    return (set & unicode::kWhitespace) != 0    ? kDropped
+           : (set & unicode::kPunctuation) != 0 ? kAlone
+                                                : kWord;
   });
+  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) { cut(tokens, piece, out); });
 }
 
 void WhitespaceSplit::apply(PreTokens& tokens) const {
-  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-    cut_runs(tokens, piece, out,
-             [](char32_t c) { return (flags(c) & unicode::kWhitespace) != 0 ? 0 : 2; });
-  });
+  static const RunCutter cut(
+      [](char32_t c) { return (flags(c) & unicode::kWhitespace) != 0 ? kDropped : kWord; });
+  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) { cut(tokens, piece, out); });
 }
 
 void Whitespace::apply(PreTokens& tokens) const {
-  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-    cut_runs(tokens, piece, out, [](char32_t c) {
-      return (flags(c) & unicode::kWord) != 0 ? 2 : (flags(c) & unicode::kWhitespace) != 0 ? 0 : 3;
-    });
+  static const RunCutter cut([](char32_t c) {
+    const int set = flags(c);
+    return (set & unicode::kWord) != 0         ? kWord
+           : (set & unicode::kWhitespace) != 0 ? kDropped
+                                               : kOtherWord;
   });
+  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) { cut(tokens, piece, out); });
 }
 
 CharDelimiterSplit CharDelimiterSplit::from_json(const Json& json, const std::string& where) {
@@ -85,9 +104,8 @@ CharDelimiterSplit CharDelimiterSplit::from_json(const Json& json, const std::st
 }
 
 void CharDelimiterSplit::apply(PreTokens& tokens) const {
-  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-    cut_runs(tokens, piece, out, [&](char32_t c) { return c == delimiter_ ? 0 : 2; });
-  });
+  const RunCutter cut([this](char32_t c) { return c == delimiter_ ? kDropped : kWord; });
+  each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) { cut(tokens, piece, out); });
 }
 
 void Punctuation::apply(PreTokens& tokens) const {

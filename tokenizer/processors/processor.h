@@ -18,6 +18,8 @@ class PostProcessor {
   virtual ~PostProcessor() = default;
   /// How many special tokens one text, or a pair, gets.
   virtual std::size_t added(bool pair) const = 0;
+  /// Whether apply() needs Encoding::blanks.
+  virtual bool trims() const { return false; }
   /// From one or two sequences to the parts whose concatenation is the result.
   virtual void apply(std::vector<Encoding>& parts, bool add_special_tokens) const = 0;
   /// Appends the ids of all special tokens that it may add.

@@ -10,14 +10,29 @@
 namespace retort {
 namespace {
 
+// Which lists the sequences have; an empty sequence has them all.
+struct Lists {
+  explicit Lists(const std::vector<Encoding>& parts) {
+    for (const Encoding& part : parts) {
+      if (part.ids.empty()) continue;
+      details = details && part.detailed();
+      texts = texts && !part.tokens.empty();
+      blanks = blanks && !part.blanks.empty();
+    }
+  }
+  bool details = true, texts = true, blanks = true;
+};
+
 // Tokens with no place in the text.
-Encoding special(const std::vector<SpecialToken>& tokens, std::int32_t type_id, bool detailed) {
+Encoding special(const std::vector<SpecialToken>& tokens, std::int32_t type_id,
+                 const Lists& lists) {
   Encoding result;
   for (const SpecialToken& token : tokens) {
     result.ids.push_back(token.id);
     result.type_ids.push_back(type_id);
-    if (!detailed) continue;
-    result.tokens.push_back(token.text);
+    if (lists.texts) result.tokens.push_back(token.text);
+    if (lists.blanks) result.blanks.emplace_back(0, 0);
+    if (!lists.details) continue;
     result.offsets.emplace_back(0, 0);
     result.byte_offsets.emplace_back(0, 0);
     result.word_ids.push_back(-1);
@@ -31,26 +46,9 @@ void set_type(Encoding& encoding, std::int32_t type_id) {
   encoding.type_ids.assign(encoding.ids.size(), type_id);
 }
 
-// Whether details were asked for can't be seen from an empty sequence; then any other part tells.
-bool any_detailed(const std::vector<Encoding>& parts) {
-  return std::all_of(parts.begin(), parts.end(),
-                     [](const Encoding& part) { return part.ids.empty() || part.detailed(); });
-}
-
 bool is_blank(char32_t c) {
   return c == byte_level::kCharacterOf[' '] ||
          (unicode::properties(c).flags & unicode::kWhitespace) != 0;
-}
-
-// How many characters of white space a token begins and ends with.
-std::pair<std::uint32_t, std::uint32_t> blanks(const std::string& token) {
-  std::uint32_t leading = 0, trailing = 0;
-  const char* const end = token.data() + token.size();
-  for (const char* at = token.data(); at < end && is_blank(unicode::decode(at));) ++leading;
-  for (const char* at = end; at > token.data() && is_blank(unicode::decode_last(at)); ++trailing) do
-      --at;
-    while ((static_cast<unsigned char>(*at) & 0xC0) == 0x80);
-  return {leading, trailing};
 }
 
 void trim(Encoding& encoding, bool add_prefix_space) {
@@ -63,8 +61,8 @@ void trim(Encoding& encoding, bool add_prefix_space) {
     if (trailing > 0 && offsets.second >= trailing)
       offsets.second = std::max(offsets.second - trailing, offsets.first);
   };
-  for (std::size_t i = 0; i < encoding.tokens.size(); ++i) {
-    const auto [leading, trailing] = blanks(encoding.tokens[i]);
+  for (std::size_t i = 0; i < encoding.blanks.size(); ++i) {
+    const auto [leading, trailing] = encoding.blanks[i];
     trim_one(i, encoding.offsets[i], leading, trailing);
     trim_one(i, encoding.byte_offsets[i], leading, trailing);
   }
@@ -148,6 +146,16 @@ std::int32_t read_id(const Json& value, const std::string& what) {
   return static_cast<std::int32_t>(id);
 }
 
+Offsets blanks_of(std::string_view token) {
+  std::uint32_t leading = 0, trailing = 0;
+  const char* const end = token.data() + token.size();
+  for (const char* at = token.data(); at < end && is_blank(unicode::decode(at));) ++leading;
+  for (const char* at = end; at > token.data() && is_blank(unicode::decode_last(at)); ++trailing) do
+      --at;
+    while ((static_cast<unsigned char>(*at) & 0xC0) == 0x80);
+  return {leading, trailing};
+}
+
 TemplateProcessing TemplateProcessing::from_json(const Json& json, const std::string& where) {
   return {read_template(json, "single", where), read_template(json, "pair", where)};
 }
@@ -161,11 +169,11 @@ std::size_t TemplateProcessing::added(bool pair) const {
 void TemplateProcessing::apply(std::vector<Encoding>& parts, bool add_special_tokens) const {
   check(parts.size() <= 2, "a template takes one or two sequences, not the ", parts.size(),
         " of another post-processor");
-  const bool detailed = any_detailed(parts);
+  const Lists lists(parts);
   std::vector<Encoding> result;
   for (const TemplatePiece& piece : parts.size() == 2 ? pair_ : single_) {
     if (piece.kind == TemplatePiece::Kind::kSpecial) {
-      if (add_special_tokens) result.push_back(special(piece.tokens, piece.type_id, detailed));
+      if (add_special_tokens) result.push_back(special(piece.tokens, piece.type_id, lists));
     } else {
       result.push_back(std::move(parts[piece.kind == TemplatePiece::Kind::kFirst ? 0 : 1]));
       set_type(result.back(), piece.type_id);
@@ -200,15 +208,15 @@ void FramedProcessing::apply(std::vector<Encoding>& parts, bool add_special_toke
   if (roberta_)
     for (Encoding& part : parts) set_type(part, 0);
   if (!add_special_tokens) return;
-  const bool detailed = any_detailed(parts);
+  const Lists lists(parts);
   std::vector<Encoding> result;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const bool first = i == 0;
-    if (first || roberta_) result.push_back(special({first ? cls_ : sep_}, 0, detailed));
+    if (first || roberta_) result.push_back(special({first ? cls_ : sep_}, 0, lists));
     if (roberta_)
       for (Encoding& window : parts[i].overflowing) set_type(window, 0);
     result.push_back(std::move(parts[i]));
-    result.push_back(special({sep_}, first || roberta_ ? 0 : 1, detailed));
+    result.push_back(special({sep_}, first || roberta_ ? 0 : 1, lists));
   }
   parts = std::move(result);
 }
@@ -221,6 +229,10 @@ std::size_t ProcessorSequence::added(bool pair) const {
   std::size_t count = 0;
   for (const auto& part : parts_) count += part->added(pair);
   return count;
+}
+
+bool ProcessorSequence::trims() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return part->trims(); });
 }
 
 void ProcessorSequence::apply(std::vector<Encoding>& parts, bool add_special_tokens) const {

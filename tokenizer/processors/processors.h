@@ -43,6 +43,7 @@ class FramedProcessing : public PostProcessor {
 
   std::size_t added(bool pair) const override { return roberta_ ? (pair ? 4 : 2) : (pair ? 3 : 2); }
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
+  bool trims() const override { return trim_offsets_; }
   void list_ids(std::vector<std::int32_t>& ids) const override {
     ids.insert(ids.end(), {cls_.id, sep_.id});
   }
@@ -60,6 +61,7 @@ class ByteLevelProcessing : public PostProcessor {
   ByteLevelProcessing(bool trim_offsets, bool add_prefix_space)
       : trim_offsets_(trim_offsets), add_prefix_space_(add_prefix_space) {}
   std::size_t added(bool) const override { return 0; }
+  bool trims() const override { return trim_offsets_; }
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
   void list_ids(std::vector<std::int32_t>&) const override {}
 
@@ -72,12 +74,17 @@ class ProcessorSequence : public PostProcessor {
   explicit ProcessorSequence(std::vector<std::unique_ptr<PostProcessor>> parts)
       : parts_(std::move(parts)) {}
   std::size_t added(bool pair) const override;
+  bool trims() const override;
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
   void list_ids(std::vector<std::int32_t>& ids) const override;
 
  private:
   std::vector<std::unique_ptr<PostProcessor>> parts_;
 };
+
+/// How many characters of white space (byte-level vocabularies' included) a token begins and ends
+/// with.
+Offsets blanks_of(std::string_view token);
 
 /// An id of a tokenizer.json: 0 to 2^31 - 2.
 std::int32_t read_id(const Json& value, const std::string& what);
