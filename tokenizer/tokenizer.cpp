@@ -7,10 +7,30 @@
 #include "tensor/base/error.h"
 #include "tensor/base/json.h"
 #include "tensor/base/parallel.h"
+#include "tokenizer/models/bpe.h"
 #include "tokenizer/processors/processors.h"
 #include "tokenizer/unicode.h"
 
 namespace retort {
+namespace {
+
+// Makes the model take what the pre-tokenizer leaves, bytes or characters; false: it can't take
+// bytes. Another tokenizer may share the model as it is, so it is copied then.
+bool fit_model(std::shared_ptr<TokenModel>& model, bool bytes) {
+  auto* bpe = dynamic_cast<Bpe*>(model.get());
+  if (bpe == nullptr) return !bytes;
+  if (bpe->takes_bytes() == bytes) return true;
+  if (model.use_count() > 1) {
+    auto copy = std::make_shared<Bpe>(*bpe);
+    bpe = copy.get();
+    model = std::move(copy);
+  }
+  if (bytes) return bpe->take_bytes();
+  bpe->take_characters();
+  return true;
+}
+
+}  // namespace
 
 Tokenizer::Tokenizer(TokenizerDefinition definition, const std::string& name)
     : definition_(std::move(definition)) {
@@ -19,9 +39,13 @@ Tokenizer::Tokenizer(TokenizerDefinition definition, const std::string& name)
     normalizer_ = make_normalizer(definition_.normalizer, where("normalizer"));
   if (!definition_.pre_tokenizer.is_null()) {
     auto pre_tokenizer = make_pre_tokenizer(definition_.pre_tokenizer, where("pre_tokenizer"));
-    if (pre_tokenizer->keep_bytes() && !definition_.model->take_bytes())
+    if (!fit_model(definition_.model, pre_tokenizer->keep_bytes())) {
+      fit_model(definition_.model, false);
       pre_tokenizer = make_pre_tokenizer(definition_.pre_tokenizer, where("pre_tokenizer"));
+    }
     pre_tokenizer_ = std::move(pre_tokenizer);
+  } else {
+    fit_model(definition_.model, false);
   }
   if (!definition_.post_processor.is_null())
     processor_ = make_processor(definition_.post_processor, where("post_processor"));

@@ -127,11 +127,9 @@ struct BenchTokenizer {
 
 void add_bench_tokenizer(CLI::App& app, Action& action) {
   static BenchTokenizer bench;
-  CLI::App* group = app.get_subcommand_no_throw("bench");
-  if (group == nullptr) {
-    group = app.add_subcommand("bench", "Measure speed");
-    group->require_subcommand(1);
-  }
+  const auto there = app.get_subcommands([](CLI::App* sub) { return sub->get_name() == "bench"; });
+  CLI::App* group = there.empty() ? app.add_subcommand("bench", "Measure speed") : there[0];
+  if (there.empty()) group->require_subcommand(1);
   CLI::App* command = group->add_subcommand("tokenizer", "Megabytes of text tokenized per second");
   command->add_option("--model", bench.model, "Model directory or tokenizer file")->required();
   command->add_option("--input", bench.inputs, "Text files")->required();

@@ -89,6 +89,12 @@ bool Bpe::take_bytes() {
   return true;
 }
 
+void Bpe::take_characters() {
+  takes_bytes_ = false;
+  whole_.clear();
+  cuts_at_marks_ = may_cut_at_marks();
+}
+
 // The token that a piece is without any merging, or kNone.
 std::int32_t Bpe::find_whole(std::string_view piece) const {
   if (!takes_bytes_) return options_.ignore_merges ? vocabulary_.find(piece) : Vocabulary::kNone;

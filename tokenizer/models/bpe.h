@@ -67,6 +67,8 @@ class Bpe : public TokenModel {
 
   void tokenize(std::string_view piece, std::vector<Token>& tokens) const override;
   bool take_bytes() override;
+  void take_characters();
+  bool takes_bytes() const { return takes_bytes_; }
   std::size_t word_end(std::string_view piece) const override;
   Json to_json() const override;
   std::string difference(const TokenModel& other) const override;
