@@ -12,7 +12,12 @@ namespace retort {
 namespace {
 
 constexpr std::string_view kMark = "\u2581";  // SentencePiece's space
-constexpr std::size_t kFew = 64;              // symbols that are merged by looking at all of them
+std::size_t byte_pair(char left, char right) {
+  return static_cast<std::size_t>(static_cast<unsigned char>(left)) << 8 |
+         static_cast<unsigned char>(right);
+}
+
+constexpr std::size_t kFew = 64;  // symbols that are merged by looking at all of them
 
 }  // namespace
 
@@ -74,6 +79,12 @@ bool Bpe::take_bytes() {
     if (id == Vocabulary::kNone) return false;
   takes_bytes_ = true;
   cuts_at_marks_ = false;
+  byte_ranks_.resize(1 << 16);
+  for (int left = 0; left < 256; ++left)
+    for (int right = 0; right < 256; ++right)
+      byte_ranks_[byte_pair(static_cast<char>(left), static_cast<char>(right))] =
+          merges_.rank(byte_symbols_[static_cast<std::size_t>(left)],
+                       byte_symbols_[static_cast<std::size_t>(right)]);
   if (options_.ignore_merges) return true;
   // Most words are tokens. Those that their own merges lead to need no merging.
   std::vector<bool> whole(static_cast<std::size_t>(vocabulary_.limit()));
@@ -91,6 +102,7 @@ bool Bpe::take_bytes() {
 
 void Bpe::take_characters() {
   takes_bytes_ = false;
+  byte_ranks_.clear();
   whole_.clear();
   cuts_at_marks_ = may_cut_at_marks();
 }
@@ -186,12 +198,18 @@ void Bpe::split(std::string_view piece, std::vector<Symbol>& symbols) const {
   if (unknown > 0) symbols.push_back({unk_id_, unknown});
 }
 
-// Merges the leftmost pair of least rank again and again.
-void Bpe::merge_few(std::vector<Symbol>& symbols) const {
+// Merges the leftmost pair of least rank again and again. `bytes`: what the symbols were made of
+// one by one, or nothing.
+void Bpe::merge_few(std::string_view bytes, std::vector<Symbol>& symbols) const {
   std::array<std::uint32_t, kFew> ranks;  // of the pair that begins at each symbol
   std::size_t count = symbols.size();
-  for (std::size_t i = 0; i + 1 < count; ++i)
-    ranks[i] = merges_.rank(symbols[i].id, symbols[i + 1].id);
+  if (!bytes.empty()) {
+    for (std::size_t i = 0; i + 1 < count; ++i)
+      ranks[i] = byte_ranks_[byte_pair(bytes[i], bytes[i + 1])];
+  } else {
+    for (std::size_t i = 0; i + 1 < count; ++i)
+      ranks[i] = merges_.rank(symbols[i].id, symbols[i + 1].id);
+  }
   while (count > 1) {
     std::size_t best = 0;
     for (std::size_t i = 1; i + 1 < count; ++i)
@@ -256,7 +274,7 @@ void Bpe::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
   thread_local std::vector<Symbol> symbols;
   symbols.clear();
   split(piece, symbols);
-  if (symbols.size() <= kFew) merge_few(symbols);
+  if (symbols.size() <= kFew) merge_few(takes_bytes_ ? piece : std::string_view(), symbols);
   else merge_many(symbols);
   std::uint32_t at = 0;
   for (const Symbol& symbol : symbols) {

@@ -83,7 +83,7 @@ class Bpe : public TokenModel {
   std::int32_t find_whole(std::string_view piece) const;
   void split(std::string_view piece, std::vector<Symbol>& symbols) const;
   bool fall_back(std::string_view text, std::vector<Symbol>& symbols) const;
-  void merge_few(std::vector<Symbol>& symbols) const;
+  void merge_few(std::string_view bytes, std::vector<Symbol>& symbols) const;
   void merge_many(std::vector<Symbol>& symbols) const;
   bool may_cut_at_marks() const;
 
@@ -93,6 +93,8 @@ class Bpe : public TokenModel {
   std::array<std::int32_t, 256> byte_ids_{};      // of <0x..>
   std::array<std::int32_t, 256> byte_symbols_{};  // of the characters that write bytes
   std::array<std::int32_t, 128> ascii_ids_{};     // of characters alone
+  std::vector<std::uint32_t>
+      byte_ranks_;           // by two bytes: the rank of their merge (with takes_bytes_)
   std::vector<bool> whole_;  // by id: its own text is merged to nothing else (with takes_bytes_)
   bool takes_bytes_ = false, cuts_at_marks_ = false;
 };
