@@ -49,6 +49,8 @@ TEST_CASE("regex: what isn't supported is an error that names it", "[tokenizer]"
   refused("(?x:a)", "the group (?x");
   refused("(?ix:a)", "the flag x");
   refused("(?#comment)a", "a comment");
+  refused("(?i)strasse", "letters without case that one character may stand for");
+  refused("(?i:\u00df)", "letters without case that one character may stand for");
   refused("*a", "a quantifier that follows nothing");
   refused("(a", "lacks a )");
   refused("a)", "an unmatched )");

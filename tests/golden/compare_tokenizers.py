@@ -229,7 +229,7 @@ def main(retort, data, mode, *rest):
 
 
 if __name__ == "__main__":
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["TOKENIZERS_PARALLELISM"], os.environ["RUST_BACKTRACE"] = "false", "0"
     if len(sys.argv) < 4 or sys.argv[3] not in ("corpora", "hostile", "windows", "decode"):
         sys.exit(__doc__)
     main(*sys.argv[1:])

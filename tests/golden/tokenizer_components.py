@@ -95,7 +95,7 @@ REGEXES = [
     r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+",
     r"\w+|[^\w\s]+", r"(?<=a)b|(?<!a)l+", r"(a|ab)(c|bcd)?", r"a*?b", r"(?>a+)b|a", r"\bw\w*", r"\Bo", r"^h.|d$", r"[a-f&&[^c]]+",
-    r"[\p{Han}\p{Hiragana}]+", r"\p{^Latin}", r"[[:punct:]]+", r"[[:alpha:]]+", r"\h{2}", r"(?:ab){1,2}+", r"(?i)WORLD|straSSe|ſ", r"(?m:a.b)",
+    r"[\p{Han}\p{Hiragana}]+", r"\p{^Latin}", r"[[:punct:]]+", r"[[:alpha:]]+", r"\h{2}", r"(?:ab){1,2}+", r"(?i)WORLD|trA|ſ", r"(?m:a.b)",
     r"[^\S\n]+", r"\d+|\D", r"x{0}|(?:)", r"\p{Sc}|\p{So}|\p{Emoji}", r"[\x{4e00}-\x{9fff}]", r"\A.|.\z", r"(?=e)", r"[\]a\-z]+", r"\p{Cn}|\p{Co}",
     r"(l|o)+?(?=d)|(?!h)[a-z]", r"\s*\n|\s{2,}",
 ]

@@ -1,6 +1,8 @@
 // From the text of a regular expression to its program.
 #include <algorithm>
 #include <memory>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "tensor/base/error.h"
@@ -273,7 +275,10 @@ class RegexParser {
     if (eat("^")) return assertion(Op::kLineBegin);
     if (eat("$")) return assertion(Op::kLineEnd);
     if (eat("\\")) return escape();
-    return literal(next());
+    const std::size_t begin = at_;
+    const char32_t c = next();
+    check_folding(begin, c);
+    return literal(c);
   }
 
   static Node assertion(Op op) {
@@ -285,6 +290,19 @@ class RegexParser {
     set.add_range(c, c);
     if (ignore_case_) set.fold_case();
     return set_node(std::move(set));
+  }
+
+  // Letters in a row that a single character folds to (ss and sharp s): Oniguruma matches that too,
+  // we don't.
+  void check_folding(std::size_t begin, char32_t c) {
+    if (!ignore_case_) return;
+    const bool several = c == 0xDF || c == 0x1E9E || (c >= 0xFB00 && c <= 0xFB06);
+    const char32_t folded = unicode::fold(c);
+    for (const std::u32string_view pair : {U"ss", U"ff", U"fi", U"fl", U"st"})
+      if (several || (folded_end_ == begin && pair[0] == folded_ && pair[1] == folded))
+        unsupported("letters without case that one character may stand for");
+    folded_ = folded;
+    folded_end_ = at_;
   }
 
   Node set_node(CharClass set) {
@@ -568,6 +586,8 @@ class RegexParser {
   std::size_t at_ = 0;
   int depth_ = 0;
   bool ignore_case_ = false, dot_all_ = false;
+  char32_t folded_ = 0;  // the last literal under ignore_case_, and where it ends
+  std::size_t folded_end_ = 0;
 };
 
 Regex::Regex(std::string_view pattern) : pattern_(pattern) { RegexParser(*this, pattern_).run(); }
