@@ -226,3 +226,29 @@ TEST_CASE("tokenizer golden: kitoken's texts through bert-base-cased", "[tokeniz
     }
   }
 }
+
+TEST_CASE("tokenizer golden: other files give the ids of the published tokenizer.json",
+          "[tokenizer]") {
+  const fs::path data = shared_data();
+  if (!fs::exists(data / "tok-llama2") || !fs::exists(data / "unicode-ucd"))
+    RETORT_SKIP("shared/data is not there");
+  const std::string texts = unicode::replace_invalid(read_file(data / "unicode-ucd" / "blns.txt"));
+  const auto same = [&](const Tokenizer& one, const Tokenizer& other) {
+    std::size_t tokens = 0;
+    EncodeOptions options;
+    options.add_special_tokens = false;  // which files of their own don't say
+    for (const std::string_view line : split(texts, '\n')) {
+      const Ids ids = one.encode(line, {}, options).ids;
+      CHECK(ids == other.encode(line, {}, options).ids);
+      tokens += ids.size();
+    }
+    CHECK(tokens > 5000);
+  };
+  const auto load = [&](const char* file) { return Tokenizer::load(data / file); };
+  same(load("tok-llama2/tokenizer.json"), load("tok-llama2/tokenizer.model"));
+  same(load("tok-gpt2/tokenizer.json"), load("tok-gpt2/gpt2.tiktoken"));
+  same(load("tok-roberta-base/tokenizer.json"),
+       Tokenizer(read_bpe_files(data / "tok-roberta-base/vocab.json",
+                                data / "tok-roberta-base/merges.txt"),
+                 "files"));
+}
