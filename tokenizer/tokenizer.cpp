@@ -317,7 +317,10 @@ void Tokenizer::append_details(const PreTokens& tokens, std::string_view text, b
 
 Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
                                     const EncodeOptions& options) const {
-  PreTokens tokens;
+  // Kept from text to text, but not what a very long one needed.
+  constexpr std::size_t kKept = 1 << 20;
+  thread_local PreTokens tokens;
+  if (tokens.text.bytes().capacity() > kKept) tokens = PreTokens();
   cut(text, options.details || always_tracked_, !options.special_tokens_are_text, tokens);
   Encoding encoding;
   if (options.details) {
