@@ -41,7 +41,6 @@ class MergeTable {
   std::int32_t result(std::uint32_t rank) const { return results_[rank]; }
   /// What it was made of, without overridden pairs.
   std::vector<Merge> list() const;
-  std::size_t size() const { return results_.size(); }
 
  private:
   struct Slot {

@@ -26,7 +26,6 @@ class Unigram : public TokenModel {
   Json to_json() const override;
   std::string difference(const TokenModel& other) const override;
   std::optional<std::int32_t> unk_id() const override { return unk_id_; }
-  const std::vector<double>& scores() const { return scores_; }
 
  private:
   void add(std::string_view text, std::uint32_t begin, std::vector<Token>& tokens) const;

@@ -23,7 +23,6 @@ class Prepend : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
   void apply(AlignedText& text) const override;
-  const std::string& prefix() const { return prefix_; }
 
  private:
   std::string prefix_;
@@ -39,8 +38,6 @@ class Replace : public Normalizer {
 
   void apply(AlignedText& text) const override;
   std::string apply(std::string_view text) const;
-  const std::string& literal() const { return literal_; }
-  const std::string& content() const { return content_; }
 
  private:
   std::vector<Regex::Match> matches(std::string_view text) const;
@@ -57,7 +54,6 @@ class NormalizerSequence : public Normalizer {
   void apply(AlignedText& text) const override {
     for (const auto& part : parts_) part->apply(text);
   }
-  const std::vector<std::unique_ptr<Normalizer>>& parts() const { return parts_; }
 
  private:
   std::vector<std::unique_ptr<Normalizer>> parts_;

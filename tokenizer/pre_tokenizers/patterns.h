@@ -46,8 +46,6 @@ class ByteLevel : public PreTokenizer {
     keeps_bytes_ = true;
     return true;
   }
-  bool add_prefix_space() const { return add_prefix_space_; }
-  bool use_regex() const { return use_regex_; }
 
  private:
   bool add_prefix_space_, use_regex_, keeps_bytes_ = false;
@@ -65,7 +63,6 @@ class Metaspace : public PreTokenizer {
   bool needs_origins() const override { return prepend_ == Prepend::kFirst; }
   char32_t replacement() const { return replacement_; }
   Prepend prepend() const { return prepend_; }
-  bool split() const { return split_; }
 
  private:
   char32_t replacement_;
@@ -86,7 +83,6 @@ class PreTokenizerSequence : public PreTokenizer {
       if (part->needs_origins()) return true;
     return false;
   }
-  const std::vector<std::unique_ptr<PreTokenizer>>& parts() const { return parts_; }
 
  private:
   std::vector<std::unique_ptr<PreTokenizer>> parts_;
