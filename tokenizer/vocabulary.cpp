@@ -12,9 +12,10 @@ Vocabulary::Vocabulary(const std::vector<Entry>& entries, const std::string& nam
   const std::size_t limit = std::max(kMinimum, kSparseness * entries.size());
   std::size_t count = 0, bytes = 0;
   for (const Entry& entry : entries) {
-    check(entry.id >= 0 && static_cast<std::size_t>(entry.id) < limit, name, ": the token ",
-          json_quote(entry.text), " has id ", entry.id, ", but ", entries.size(),
-          " tokens must have ids from 0 to ", limit - 1);
+    // (The arguments of check() are evaluated whether it holds or not.)
+    if (entry.id < 0 || static_cast<std::size_t>(entry.id) >= limit)
+      fail(name, ": the token ", json_quote(entry.text), " has id ", entry.id, ", but ",
+           entries.size(), " tokens must have ids from 0 to ", limit - 1);
     count = std::max(count, static_cast<std::size_t>(entry.id) + 1);
     bytes += entry.text.size();
   }
@@ -22,8 +23,9 @@ Vocabulary::Vocabulary(const std::vector<Entry>& entries, const std::string& nam
   std::vector<const Entry*> by_id(count, nullptr);
   for (const Entry& entry : entries) {
     const Entry*& place = by_id[static_cast<std::size_t>(entry.id)];
-    check(place == nullptr, name, ": the tokens ", json_quote(place == nullptr ? "" : place->text),
-          " and ", json_quote(entry.text), " both have id ", entry.id);
+    if (place != nullptr)
+      fail(name, ": the tokens ", json_quote(place->text), " and ", json_quote(entry.text),
+           " both have id ", entry.id);
     place = &entry;
   }
   pool_.reserve(bytes);
@@ -41,8 +43,8 @@ Vocabulary::Vocabulary(const std::vector<Entry>& entries, const std::string& nam
     const std::string_view piece = by_id[id]->text;
     std::size_t i = hash_bytes(piece) & (slots - 1);
     for (; slots_[i] != kNone; i = (i + 1) & (slots - 1))
-      check(text(slots_[i]) != piece, name, ": the token ", json_quote(piece), " has two ids, ",
-            slots_[i], " and ", id);
+      if (text(slots_[i]) == piece)
+        fail(name, ": the token ", json_quote(piece), " has two ids, ", slots_[i], " and ", id);
     slots_[i] = static_cast<std::int32_t>(id);
     longest_ = std::max(longest_, piece.size());
   }

@@ -21,17 +21,18 @@ class MergeReader {
   void add_line(std::string_view line) {
     if (line.starts_with("#version")) return;
     const std::size_t space = line.find(' ');
-    check(space != line.npos && line.find(' ', space + 1) == line.npos, name_, ": merge ",
-          merges_.size(), " is ", json_quote(line),
-          "; expected two tokens and one space between them");
+    if (space == line.npos || line.find(' ', space + 1) != line.npos)
+      fail(name_, ": merge ", merges_.size(), " is ", json_quote(line),
+           "; expected two tokens and one space between them");
     add(line.substr(0, space), line.substr(space + 1));
   }
 
   /// Errors: one of them, or what they make, is not in the vocabulary.
   void add(std::string_view left, std::string_view right) {
     const std::int32_t left_id = find(left), right_id = find(right);
-    check(right.size() >= prefix_.size(), name_, ": merge ", merges_.size(), ": the token ",
-          json_quote(right), " is shorter than the prefix ", json_quote(prefix_));
+    if (right.size() < prefix_.size())
+      fail(name_, ": merge ", merges_.size(), ": the token ", json_quote(right),
+           " is shorter than the prefix ", json_quote(prefix_));
     text_.assign(left).append(right.substr(prefix_.size()));
     merges_.push_back({left_id, right_id, find(text_)});
   }
@@ -41,8 +42,9 @@ class MergeReader {
  private:
   std::int32_t find(std::string_view piece) const {
     const std::int32_t id = vocabulary_.find(piece);
-    check(id != Vocabulary::kNone, name_, ": merge ", merges_.size(), " names the token ",
-          json_quote(piece), ", which is not in the vocabulary");
+    if (id == Vocabulary::kNone)
+      fail(name_, ": merge ", merges_.size(), " names the token ", json_quote(piece),
+           ", which is not in the vocabulary");
     return id;
   }
 

@@ -90,10 +90,11 @@ class Reader {
   }
 
   Vocabulary read_vocabulary(JsonNode node) const {
-    check(node.is_object(), where("model.vocab"), ": expected an object of ids by token");
+    const std::string what = where("model.vocab");
+    check(node.is_object(), what, ": expected an object of ids by token");
     std::vector<Vocabulary::Entry> entries;
     node.each_member([&](std::string_view piece, JsonNode id) {
-      entries.push_back({piece, id.as_integer(where("model.vocab"))});
+      entries.push_back({piece, id.as_integer(what)});
     });
     check(!entries.empty(), name_, ": the vocabulary has no tokens");
     return {entries, name_};
@@ -108,38 +109,37 @@ class Reader {
     bpe.prefix = options.get("continuing_subword_prefix", "");
     bpe.suffix = options.get("end_of_word_suffix", "");
     const Vocabulary vocabulary = read_vocabulary(vocab);
-    check(merges.is_array(), where("model.merges"), ": expected an array");
-    MergeReader reader(vocabulary, bpe.prefix, where("model.merges"));
+    const std::string what = where("model.merges");
+    check(merges.is_array(), what, ": expected an array");
+    MergeReader reader(vocabulary, bpe.prefix, what);
     merges.each_element([&](JsonNode merge) {
       if (merge.is_string()) return reader.add_line(merge.as_string(name_));
       std::string_view pair[2];
       std::size_t count = 0;
       merge.each_element([&](JsonNode piece) {
-        if (count < 2) pair[count] = piece.as_string(where("model.merges"));
+        if (count < 2) pair[count] = piece.as_string(what);
         ++count;
       });
-      check(count == 2, where("model.merges"), ": merge ", reader.merges().size(),
-            " is not a pair of tokens");
+      check(count == 2, what, ": merge ", reader.merges().size(), " is not a pair of tokens");
       reader.add(pair[0], pair[1]);
     });
     result_.model = std::make_shared<Bpe>(vocabulary, reader.merges(), std::move(bpe), name_);
   }
 
   void read_unigram(const Json& options, JsonNode vocab) {
-    check(vocab.is_array(), where("model.vocab"), ": expected an array of tokens and scores");
+    const std::string what = where("model.vocab");
+    check(vocab.is_array(), what, ": expected an array of tokens and scores");
     std::vector<Vocabulary::Entry> entries;
     std::vector<double> scores;
     vocab.each_element([&](JsonNode pair) {
       std::size_t count = 0;
       pair.each_element([&](JsonNode item) {
         if (count == 0)
-          entries.push_back(
-              {item.as_string(where("model.vocab")), static_cast<std::int64_t>(entries.size())});
-        if (count == 1) scores.push_back(item.as_number(where("model.vocab")));
+          entries.push_back({item.as_string(what), static_cast<std::int64_t>(entries.size())});
+        if (count == 1) scores.push_back(item.as_number(what));
         ++count;
       });
-      check(count == 2, where("model.vocab"), ": entry ", entries.size(),
-            " is not a token and its score");
+      check(count == 2, what, ": entry ", entries.size(), " is not a token and its score");
     });
     check(!entries.empty(), name_, ": the vocabulary has no tokens");
     std::optional<std::int32_t> unk_id;
