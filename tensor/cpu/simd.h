@@ -255,7 +255,9 @@ RETORT_INLINE float first_lane(Vec<float> x) {
   return x.value;
 #endif
 }
+#if !defined(RETORT_ISA_avx2) && !defined(RETORT_ISA_avx512)
 RETORT_INLINE double first_lane(Vec<double> x) { return x.value; }
+#endif
 
 /// All lanes folded by combine(vector, vector): the upper half onto the lower one until one is left.
 template <class T, class F> RETORT_INLINE T fold(Vec<T> x, F combine) {
