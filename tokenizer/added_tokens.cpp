@@ -54,18 +54,31 @@ AddedTokens::AddedTokens(std::vector<Pattern> patterns) : patterns_(std::move(pa
     starts_[static_cast<unsigned char>(pattern.text[0])] = true;
   }
   trie_ = ByteTrie(std::move(entries));
+  if (std::count(starts_.begin(), starts_.end(), true) == 1)
+    only_start_ =
+        static_cast<int>(std::find(starts_.begin(), starts_.end(), true) - starts_.begin());
 }
 
-bool AddedTokens::next(std::string_view text, std::size_t from, std::size_t done,
+std::size_t AddedTokens::candidate(std::string_view text, std::size_t from) const {
+  if (only_start_ >= 0)
+    return std::min(text.size(), text.find(static_cast<char>(only_start_), from));
+  while (from < text.size() && !starts_[static_cast<unsigned char>(text[from])]) ++from;
+  return from;
+}
+
+bool AddedTokens::next(std::string_view text, std::size_t from, std::size_t done, bool special_too,
                        Match& match) const {
-  for (std::size_t i = from; i < text.size(); ++i) {
-    if (!starts_[static_cast<unsigned char>(text[i])]) continue;
+  for (std::size_t i = candidate(text, from); i < text.size(); i = candidate(text, i + 1)) {
     const ByteTrie::Match hit = trie_.longest(text.substr(i));
     if (hit.value == ByteTrie::kNone) continue;
     const AddedToken& token = patterns_[static_cast<std::size_t>(hit.value)].token;
     match.begin = i;
     match.end = match.resume = i + hit.length;
     match.id = token.id;
+    if (token.special && !special_too) {
+      i = match.end - 1;
+      continue;
+    }
     if (token.single_word &&
         (ends_with_word(text.substr(0, i)) || starts_with_word(text.substr(match.end)))) {
       i = match.end - 1;  // the rejected text isn't searched again

@@ -9,9 +9,21 @@
 #include <vector>
 
 #include "tokenizer/byte_trie.h"
-#include "tokenizer/definition.h"
 
 namespace retort {
+
+/// A token that is found in the text itself, before (or, when `normalized`, after) normalisation.
+struct AddedToken {
+  std::string content;
+  std::int32_t id = 0;
+  bool special = false;
+  bool normalized = false;   // match in the normalised text, the content being normalised too
+  bool single_word = false;  // only where no word character is next to it
+  bool lstrip = false;       // takes the white space before it along
+  bool rstrip = false;       // and after it
+
+  bool operator==(const AddedToken&) const = default;
+};
 
 /// A set of added tokens that are searched together: leftmost first, the longest of those that
 /// start there.
@@ -30,18 +42,19 @@ class AddedTokens {
 
   bool empty() const { return patterns_.empty(); }
 
-  /// Calls in order `rest(std::string_view)` for each non-empty piece of text between matches and
-  /// `found(std::int32_t id)` for each match.
+  /// Calls in order `rest(begin, end)` for each non-empty piece of text between matches and
+  /// `found(id, begin, end)` for each match. Special tokens are text when `special_too` is false.
   template <class Rest, class Found>
-  void split(std::string_view text, Rest&& rest, Found&& found) const {
+  void split(std::string_view text, bool special_too, Rest&& rest, Found&& found) const {
     std::size_t done = 0;  // everything before it has been handed out
     Match match;
-    for (std::size_t from = 0; next(text, from, done, match); from = match.resume) {
-      if (match.begin > done) rest(text.substr(done, match.begin - done));
-      found(match.id);
-      done = match.end;
-    }
-    if (done < text.size()) rest(text.substr(done));
+    if (!patterns_.empty())
+      for (std::size_t from = 0; next(text, from, done, special_too, match); from = match.resume) {
+        if (match.begin > done) rest(done, match.begin);
+        found(match.id, match.begin, match.end);
+        done = match.end;
+      }
+    if (done < text.size()) rest(done, text.size());
   }
 
  private:
@@ -53,11 +66,15 @@ class AddedTokens {
   };
 
   /// The first acceptable match at or after `from`; `done` bounds what lstrip may take.
-  bool next(std::string_view text, std::size_t from, std::size_t done, Match& match) const;
+  bool next(std::string_view text, std::size_t from, std::size_t done, bool special_too,
+            Match& match) const;
+  /// The next byte at or after `from` that starts a pattern.
+  std::size_t candidate(std::string_view text, std::size_t from) const;
 
   std::vector<Pattern> patterns_;
   ByteTrie trie_;  // value: index in patterns_
   std::array<bool, 256> starts_{};
+  int only_start_ = -1;  // the byte that starts every pattern, if it is one
 };
 
 }  // namespace retort

@@ -37,6 +37,17 @@ class ByteTrie {
     return match;
   }
 
+  /// Calls `found(value, length)` for every member that starts `text`, the shortest first.
+  template <class Found>
+  void each_prefix(std::string_view text, Found&& found) const {
+    std::uint32_t node = kRoot;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      node = child(node, static_cast<std::uint8_t>(text[i]));
+      if (node == kRoot) return;
+      if (nodes_[node].value != kNone) found(nodes_[node].value, i + 1);
+    }
+  }
+
   /// The node that `text` leads to from the root; kRoot when no member starts so (or `text` is
   /// empty).
   std::uint32_t find(std::string_view text) const {

@@ -2,15 +2,19 @@
 // writes it.
 #pragma once
 
-#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tensor/base/json.h"
+#include "tokenizer/added_tokens.h"
+#include "tokenizer/models/model.h"
+
 namespace retort {
 
-/// The knobs of a BERT tokenizer; the names in tokenizer_config.json are in comments where they
-/// differ.
+/// What tokenizer_config.json says: the knobs of a BERT tokenizer and the names of special tokens.
+/// Their names there are in comments where they differ.
 struct TokenizerOptions {
   bool lowercase = true;              // do_lower_case
   std::optional<bool> strip_accents;  // unset: as lowercase
@@ -26,45 +30,26 @@ struct TokenizerOptions {
   bool operator==(const TokenizerOptions&) const = default;
 };
 
-/// A token that is found in the text itself, before (or, when `normalized`, after) normalisation.
-struct AddedToken {
-  std::string content;
-  std::int32_t id = 0;
-  bool special = false;
-  bool normalized = false;   // match in the normalised text, the content being normalised too
-  bool single_word = false;  // only where no word character is next to it
-  bool lstrip = false;       // takes the white space before it along
-  bool rstrip = false;       // and after it
-
-  bool operator==(const AddedToken&) const = default;
-};
-
-/// One item of a post-processor's template: a sequence (A or B) or fixed ids.
-struct TemplatePiece {
-  enum class Kind { kFirst, kSecond, kSpecial } kind = Kind::kSpecial;
-  std::string name;               // of a special piece
-  std::vector<std::int32_t> ids;  // of a special piece
-  std::int32_t type_id = 0;
-
-  bool operator==(const TemplatePiece&) const = default;
-};
-
-using Template = std::vector<TemplatePiece>;
-
+/// The parts are as in a tokenizer.json; null: there is none.
 struct TokenizerDefinition {
   TokenizerOptions options;
-  std::vector<std::string> vocab;  // the model's pieces by id
+  std::shared_ptr<TokenModel> model;
   std::vector<AddedToken> added;
-  Template single, pair;
+  Json normalizer, pre_tokenizer, post_processor, decoder, truncation, padding;
+  bool is_bert = false;  // BERT's normaliser, pre-tokenizer and model: the options say it all
 };
 
 /// What a vocabulary alone means: the five special tokens are added tokens, and a text becomes
-/// [CLS] A [SEP], a pair [CLS] A [SEP] B [SEP] with token type 1 from B on. (A special token that
-/// the vocabulary lacks is left to the Tokenizer's constructor to report.)
-TokenizerDefinition bert_definition(std::vector<std::string> vocab,
-                                    const TokenizerOptions& options);
+/// [CLS] A [SEP], a pair [CLS] A [SEP] B [SEP] with token type 1 from B on. Errors: an empty or
+/// repeated piece, a special token that isn't there.
+TokenizerDefinition bert_definition(const std::vector<std::string>& vocab,
+                                    const TokenizerOptions& options, const std::string& name);
 
-/// The two templates of BERT.
-Template bert_template(const TemplatePiece& cls, const TemplatePiece& sep, bool pair);
+/// The BertNormalizer that the options mean.
+Json bert_normalizer(const TokenizerOptions& options);
+/// The "added_tokens" of a tokenizer.json.
+Json added_tokens_json(const std::vector<AddedToken>& tokens);
+/// A whole tokenizer.json.
+Json tokenizer_json(const TokenizerDefinition& definition);
 
 }  // namespace retort

@@ -1,52 +1,110 @@
 #include "tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "tensor/base/error.h"
 #include "tensor/base/json.h"
-#include "tokenizer/post_processor.h"
-#include "tokenizer/pre_tokenizer.h"
+#include "tensor/base/parallel.h"
+#include "tokenizer/models/bpe.h"
+#include "tokenizer/processors/processors.h"
 #include "tokenizer/unicode.h"
 
 namespace retort {
 namespace {
 
-void check_vocab(const TokenizerDefinition& definition, const std::string& name) {
-  const auto& vocab = definition.vocab;
-  check(!vocab.empty(), name, ": the vocabulary is empty");
-  for (std::size_t i = 0; i < vocab.size(); ++i)
-    check(!vocab[i].empty(), name, ": the token with id ", i, " is empty");
-  check(definition.options.max_input_chars_per_word >= 0, name, ": max_input_chars_per_word is ",
-        definition.options.max_input_chars_per_word, ", which must not be negative");
+// Makes the model take what the pre-tokenizer leaves, bytes or characters; false: it can't take
+// bytes. Another tokenizer may share the model as it is, so it is copied then.
+bool fit_model(std::shared_ptr<TokenModel>& model, bool bytes) {
+  auto* bpe = dynamic_cast<Bpe*>(model.get());
+  if (bpe == nullptr) return !bytes;
+  if (bpe->takes_bytes() == bytes) return true;
+  if (model.use_count() > 1) {
+    auto copy = std::make_shared<Bpe>(*bpe);
+    bpe = copy.get();
+    model = std::move(copy);
+  }
+  if (bytes) return bpe->take_bytes();
+  bpe->take_characters();
+  return true;
 }
 
-// All pieces by id. Added tokens that the vocabulary lacks follow it in order.
-std::vector<std::string> all_tokens(const TokenizerDefinition& definition,
-                                    const std::string& name) {
-  std::vector<std::string> tokens = definition.vocab;
-  for (const AddedToken& token : definition.added) {
-    const auto id = static_cast<std::size_t>(token.id);
-    if (token.id >= 0 && id < tokens.size() && tokens[id] == token.content) continue;
-    check(id == tokens.size(), name, ": the added token ", json_quote(token.content), " has id ",
-          token.id, ", which is neither its id in the vocabulary nor the next free one, ",
-          tokens.size());
-    tokens.push_back(token.content);
+}  // namespace
+
+Tokenizer::Tokenizer(TokenizerDefinition definition, const std::string& name)
+    : definition_(std::move(definition)) {
+  const auto where = [&](const char* part) { return name + ", " + part; };
+  if (!definition_.normalizer.is_null())
+    normalizer_ = make_normalizer(definition_.normalizer, where("normalizer"));
+  if (!definition_.pre_tokenizer.is_null()) {
+    auto pre_tokenizer = make_pre_tokenizer(definition_.pre_tokenizer, where("pre_tokenizer"));
+    if (!fit_model(definition_.model, pre_tokenizer->keep_bytes())) {
+      fit_model(definition_.model, false);
+      pre_tokenizer = make_pre_tokenizer(definition_.pre_tokenizer, where("pre_tokenizer"));
+    }
+    pre_tokenizer_ = std::move(pre_tokenizer);
+  } else {
+    fit_model(definition_.model, false);
   }
-  return tokens;
+  if (!definition_.post_processor.is_null())
+    processor_ = make_processor(definition_.post_processor, where("post_processor"));
+  if (!definition_.decoder.is_null())
+    decoder_ = make_decoder(definition_.decoder, where("decoder"));
+  trims_ = processor_ != nullptr && processor_->trims();
+  always_tracked_ = pre_tokenizer_ != nullptr && pre_tokenizer_->needs_origins();
+  caches_ = std::make_shared<CachePool>();
+  compile(name);
+}
+
+Tokenizer Tokenizer::from_vocab(const std::vector<std::string>& vocab,
+                                const TokenizerOptions& options, const std::string& name) {
+  return Tokenizer(bert_definition(vocab, options, name), name);
+}
+
+// Everything that depends on the added tokens.
+void Tokenizer::compile(const std::string& name) {
+  const Vocabulary& vocabulary = definition_.model->vocabulary();
+  added_by_id_.clear();
+  auto next = static_cast<std::int32_t>(vocabulary.size());
+  vocab_size_ = vocabulary.limit();
+  for (std::size_t i = 0; i < definition_.added.size(); ++i) {
+    const AddedToken& token = definition_.added[i];
+    const std::int32_t known = vocabulary.find(token.content);
+    const std::int32_t expected = known != Vocabulary::kNone ? known : next;
+    check(token.id == expected, name, ": the added token ", json_quote(token.content), " has id ",
+          token.id, ", which is neither its id in the vocabulary nor the next free one, ", next);
+    if (known == Vocabulary::kNone) ++next;
+    vocab_size_ = std::max(vocab_size_, token.id + 1);
+    added_by_id_.emplace_back(token.id, i);
+  }
+  std::sort(added_by_id_.begin(), added_by_id_.end());
+  if (processor_ != nullptr) {
+    std::vector<std::int32_t> ids;
+    processor_->list_ids(ids);
+    for (const std::int32_t id : ids)
+      check(id >= 0 && id < vocab_size_, name, ": the post-processor's token with id ", id,
+            " isn't there: ids go from 0 to ", vocab_size_ - 1);
+  }
+  try {
+    raw_added_ = AddedTokens(patterns(false));
+    normalized_added_ = AddedTokens(patterns(true));
+  } catch (const Error& error) {
+    fail(name, ": ", error.what());
+  }
 }
 
 // Special tokens come first: where two have one normal form, the first counts.
-std::vector<AddedTokens::Pattern> patterns(const std::vector<AddedToken>& added, bool normalized,
-                                           const BertNormalizer& normalizer) {
+std::vector<AddedTokens::Pattern> Tokenizer::patterns(bool normalized) const {
   std::vector<AddedTokens::Pattern> result;
   for (const bool special : {true, false})
-    for (const AddedToken& token : added) {
+    for (const AddedToken& token : definition_.added) {
       if (token.normalized != normalized || token.special != special) continue;
       AddedTokens::Pattern pattern{token.content, token};
-      if (normalized) {
-        pattern.text.clear();
-        normalizer.append(token.content, pattern.text);
+      if (normalized && normalizer_ != nullptr) {
+        AlignedText text(token.content, 0, false);
+        normalizer_->apply(text);
+        pattern.text = text.bytes();
         check(!pattern.text.empty(), "the added token with id ", token.id,
               " is empty once it is normalised, so it can't be found in a text");
       }
@@ -55,173 +113,351 @@ std::vector<AddedTokens::Pattern> patterns(const std::vector<AddedToken>& added,
   return result;
 }
 
-std::int32_t index_of(const std::vector<std::string>& vocab, const std::string& token) {
-  const auto found = std::find(vocab.begin(), vocab.end(), token);
-  return found == vocab.end() ? -1 : static_cast<std::int32_t>(found - vocab.begin());
+void Tokenizer::add_tokens(const std::vector<AddedToken>& tokens) {
+  const Vocabulary& vocabulary = definition_.model->vocabulary();
+  auto next = static_cast<std::int32_t>(vocabulary.size());
+  for (const AddedToken& token : definition_.added) next = std::max(next, token.id + 1);
+  for (AddedToken token : tokens) {
+    if (token.content.empty()) continue;
+    const auto same =
+        std::find_if(definition_.added.begin(), definition_.added.end(),
+                     [&](const AddedToken& other) { return other.content == token.content; });
+    if (same != definition_.added.end()) {
+      token.id = same->id;
+      *same = token;
+      continue;
+    }
+    const std::int32_t known = vocabulary.find(token.content);
+    token.id = known != Vocabulary::kNone ? known : next++;
+    definition_.added.push_back(token);
+  }
+  compile("the tokenizer");
 }
+
+void Tokenizer::check_text(std::string_view text, const char* which) const {
+  const std::size_t invalid = unicode::find_invalid_utf8(text);
+  check(invalid == std::string_view::npos, "the ", which, " is not valid UTF-8 at byte ", invalid);
+  check(text.size() < std::numeric_limits<std::uint32_t>::max() / 4, "the ", which, " has ",
+        text.size(), " bytes, which is too long");
+}
+
+// Added tokens, normalisation, added tokens again, pre-tokenization.
+void Tokenizer::cut(std::string_view text, bool tracked, bool special_too,
+                    PreTokens& tokens) const {
+  tokens.text.clear(tracked);
+  tokens.pieces.clear();
+  raw_added_.split(
+      text, special_too,
+      [&](std::size_t begin, std::size_t end) {
+        const auto origin = static_cast<std::uint32_t>(begin);
+        if (normalizer_ == nullptr && normalized_added_.empty()) {
+          const auto at = static_cast<std::uint32_t>(tokens.text.bytes().size());
+          tokens.text.append_original(text.substr(begin, end - begin), origin);
+          tokens.pieces.push_back(
+              {at, static_cast<std::uint32_t>(tokens.text.bytes().size()), origin, -1});
+          return;
+        }
+        AlignedText piece(text.substr(begin, end - begin), origin, tracked);
+        if (normalizer_ != nullptr) normalizer_->apply(piece);
+        cut_normalized(piece, special_too, tokens);
+      },
+      [&](std::int32_t id, std::size_t begin, std::size_t end) {
+        const auto at = static_cast<std::uint32_t>(tokens.text.bytes().size());
+        tokens.text.append_original(text.substr(begin, end - begin),
+                                    static_cast<std::uint32_t>(begin));
+        tokens.pieces.push_back({at, at + static_cast<std::uint32_t>(end - begin),
+                                 static_cast<std::uint32_t>(begin), id});
+      });
+  if (pre_tokenizer_ != nullptr) pre_tokenizer_->apply(tokens);
+}
+
+void Tokenizer::cut_normalized(const AlignedText& text, bool special_too, PreTokens& tokens) const {
+  const auto base = static_cast<std::uint32_t>(tokens.text.bytes().size());
+  tokens.text.append(text, 0, text.bytes().size());
+  const auto add = [&](std::size_t begin, std::size_t end, std::int32_t id) {
+    const std::uint32_t origin = text.tracked() ? text.spans()[begin].begin : 0;
+    tokens.pieces.push_back({base + static_cast<std::uint32_t>(begin),
+                             base + static_cast<std::uint32_t>(end), origin, id});
+  };
+  normalized_added_.split(
+      text.bytes(), special_too, [&](std::size_t begin, std::size_t end) { add(begin, end, -1); },
+      [&](std::int32_t id, std::size_t begin, std::size_t end) {
+        if (begin < end) add(begin, end, id);
+      });
+}
+
+namespace {
+
+// Calls word(text, offset in the piece) for the parts of a piece that the model treats one by one.
+template <class Word>
+void each_word(const TokenModel& model, std::string_view piece, Word&& word) {
+  for (std::size_t at = 0; at < piece.size();) {
+    const std::size_t length = model.word_end(piece.substr(at));
+    word(piece.substr(at, length), static_cast<std::uint32_t>(at));
+    at += length;
+  }
+}
+
+// From bytes to characters of the original text, as the reference converts them: a place inside a
+// character is that character's, and one behind the text is left alone.
+class CharacterOffsets {
+ public:
+  explicit CharacterOffsets(std::string_view text)
+      : size_(static_cast<std::uint32_t>(text.size())) {
+    if (std::all_of(text.begin(), text.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+      return;
+    number_.resize(text.size());
+    std::uint32_t count = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (i > 0 && (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) ++count;
+      number_[i] = count;
+    }
+  }
+  Offsets operator()(Offsets bytes) const {
+    if (bytes.first >= size_) return bytes;
+    const std::uint32_t start = number(bytes.first);
+    if (bytes.second < size_) return {start, number(bytes.second)};
+    // The end of the text, or (where a model's own count is wrong) beyond it.
+    return {start, (bytes.second - 1 < size_ ? number(bytes.second - 1) : start + 1) + 1};
+  }
+
+ private:
+  std::uint32_t number(std::uint32_t byte) const { return number_.empty() ? byte : number_[byte]; }
+
+  std::uint32_t size_;
+  std::vector<std::uint32_t> number_;  // by byte: its character; empty when they are the same
+};
 
 }  // namespace
 
-Tokenizer::Tokenizer(TokenizerDefinition definition, const std::string& name)
-    : definition_((check_vocab(definition, name), std::move(definition))),
-      tokens_(all_tokens(definition_, name)),
-      normalizer_(options().clean_text, options().tokenize_chinese_chars,
-                  options().strips_accents(), options().lowercase),
-      model_(definition_.vocab, options().continuing_subword_prefix,
-             index_of(definition_.vocab, options().unk_token),
-             static_cast<std::size_t>(options().max_input_chars_per_word)) {
-  for (std::size_t i = 0; i < definition_.vocab.size(); ++i) {
-    const std::int32_t id = model_.id(definition_.vocab[i]);
-    check(id == static_cast<std::int32_t>(i), name, ": the token ",
-          json_quote(definition_.vocab[i]), " has two ids, ", id, " and ", i);
-  }
-  const TokenizerOptions& o = options();
-  unk_id_ = model_.id(o.unk_token);
-  check(unk_id_ != ByteTrie::kNone, name, ": the vocabulary lacks the unknown token ",
-        json_quote(o.unk_token));
-  cls_id_ = required_id(o.cls_token, "classification", name);
-  sep_id_ = required_id(o.sep_token, "separator", name);
-  pad_id_ = required_id(o.pad_token, "padding", name);
-  mask_id_ = required_id(o.mask_token, "mask", name);
-  for (const Template* pieces : {&definition_.single, &definition_.pair})
-    for (const TemplatePiece& piece : *pieces)
-      for (const std::int32_t id : piece.ids)
-        check(id >= 0 && id < vocab_size(), name, ": the post-processor's token ",
-              json_quote(piece.name), " has id ", id, ", but ids go from 0 to ", vocab_size() - 1);
-  try {
-    raw_added_ = AddedTokens(patterns(definition_.added, false, normalizer_));
-    normalized_added_ = AddedTokens(patterns(definition_.added, true, normalizer_));
-  } catch (const Error& error) {
-    fail(name, ": ", error.what());
-  }
-}
-
-std::int32_t Tokenizer::required_id(const std::string& token, const char* role,
-                                    const std::string& name) const {
-  const auto found = id(token);
-  check(found.has_value(), name, ": the vocabulary lacks the ", role, " token ", json_quote(token));
-  return *found;
-}
-
-Tokenizer Tokenizer::from_vocab(std::vector<std::string> vocab, const TokenizerOptions& options,
-                                const std::string& name) {
-  return Tokenizer(bert_definition(std::move(vocab), options), name);
-}
-
-void Tokenizer::append_ids(std::string_view text, const char* which,
-                           std::vector<std::int32_t>& ids) const {
-  const std::size_t invalid = unicode::find_invalid_utf8(text);
-  check(invalid == std::string_view::npos, "the ", which, " is not valid UTF-8 at byte ", invalid);
-  std::string normalized;
-  const auto add_id = [&](std::int32_t id) { ids.push_back(id); };
-  const auto add_words = [&](std::string_view piece) {
-    split_words_bert(piece, [&](std::string_view word, std::size_t characters) {
-      model_.append_ids(word, characters, ids);
+void Tokenizer::append_ids(const PreTokens& tokens, std::vector<std::int32_t>& ids) const {
+  const TokenModel& model = *definition_.model;
+  const CachePool::Lease lease(*caches_);
+  WordCache& cache = *lease;
+  std::vector<Token> made;
+  for (const Piece& piece : tokens.pieces) {
+    if (piece.token >= 0) {
+      ids.push_back(piece.token);
+      continue;
+    }
+    each_word(model, tokens.bytes(piece), [&](std::string_view word, std::uint32_t) {
+      if (word.size() <= WordCache::kMaxBytes) {
+        const WordCache::Found found =
+            cache.find(word, [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
+        if (found.ids != nullptr) {
+          ids.insert(ids.end(), found.ids, found.ids + found.count);
+          return;
+        }
+        made = cache.missed();
+      } else {
+        made.clear();
+        model.tokenize(word, made);
+      }
+      for (const Token& token : made) ids.push_back(token.id);
     });
+  }
+}
+
+void Tokenizer::append_details(const PreTokens& tokens, std::string_view text, bool texts,
+                               Encoding& encoding) const {
+  const TokenModel& model = *definition_.model;
+  const CharacterOffsets characters(text);
+  const CachePool::Lease lease(*caches_);
+  WordCache& cache = *lease;
+  const std::vector<ByteSpan>& spans = tokens.text.spans();
+  const auto add = [&](std::int32_t id, Offsets bytes, std::int32_t word) {
+    encoding.ids.push_back(id);
+    encoding.byte_offsets.push_back(bytes);
+    encoding.offsets.push_back(characters(bytes));
+    encoding.word_ids.push_back(word);
   };
-  raw_added_.split(
-      text,
-      [&](std::string_view piece) {
-        normalized.clear();
-        normalizer_.append(piece, normalized);
-        normalized_added_.split(normalized, add_words, add_id);
-      },
-      add_id);
+  const auto add_text = [&](std::string_view token) {
+    if (texts) encoding.tokens.emplace_back(token);
+    if (trims_) encoding.blanks.push_back(blanks_of(token));
+  };
+  std::vector<Token> made;
+  for (std::size_t number = 0; number < tokens.pieces.size(); ++number) {
+    const Piece& piece = tokens.pieces[number];
+    const auto word_id = static_cast<std::int32_t>(number);
+    const std::string_view bytes = tokens.bytes(piece);
+    if (piece.token >= 0) {
+      add(piece.token, {spans[piece.begin].begin, spans[piece.end - 1].end}, word_id);
+      add_text(bytes);
+      continue;
+    }
+    const auto add_token = [&](Token token, std::string_view word, std::uint32_t at) {
+      const std::uint32_t begin = at + token.begin, end = at + token.end;
+      Offsets offsets{begin, end};  // where the model's own count leads out of the piece
+      if (begin == end) offsets = {piece.origin + begin, piece.origin + end};
+      else if (end <= bytes.size())
+        offsets = {spans[piece.begin + begin].begin, spans[piece.begin + end - 1].end};
+      add(token.id, offsets, word_id);
+      if (texts || trims_) add_text(model.token_text(token, word));
+    };
+    each_word(model, bytes, [&](std::string_view word, std::uint32_t at) {
+      if (word.size() <= WordCache::kMaxBytes) {
+        const WordCache::Found found =
+            cache.find(word, [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
+        std::uint32_t begin = 0;
+        for (std::size_t i = 0; i < found.count; ++i) {
+          add_token({found.ids[i], begin, begin + found.lengths[i]}, word, at);
+          begin += found.lengths[i];
+        }
+        if (found.ids == nullptr)
+          for (const Token& token : cache.missed()) add_token(token, word, at);
+        return;
+      }
+      made.clear();
+      model.tokenize(word, made);
+      for (const Token& token : made) add_token(token, word, at);
+    });
+  }
+}
+
+Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
+                                    const EncodeOptions& options) const {
+  // Kept from text to text, but not what a very long one needed.
+  constexpr std::size_t kKept = 1 << 20;
+  thread_local PreTokens tokens;
+  if (tokens.text.bytes().capacity() > kKept) tokens = PreTokens();
+  cut(text, options.details || always_tracked_, !options.special_tokens_are_text, tokens);
+  Encoding encoding;
+  if (options.details) {
+    append_details(tokens, text, options.texts, encoding);
+    encoding.special_tokens_mask.assign(encoding.size(), 0);
+    encoding.attention_mask.assign(encoding.size(), 1);
+  } else {
+    append_ids(tokens, encoding.ids);
+  }
+  encoding.type_ids.assign(encoding.size(), type_id);
+  return encoding;
+}
+
+Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
+                           const EncodeOptions& options) const {
+  check_text(text, pair ? "first text" : "text");
+  if (pair) check_text(*pair, "second text");
+  std::vector<Encoding> parts;
+  parts.push_back(encode_sequence(text, 0, options));
+  if (pair) parts.push_back(encode_sequence(*pair, 1, options));
+  if (options.truncation) {
+    Truncation truncation = *options.truncation;
+    const std::size_t added = options.add_special_tokens && processor_ != nullptr
+                                  ? processor_->added(pair.has_value())
+                                  : 0;
+    check(truncation.max_length >= added, "a maximum length of ", truncation.max_length,
+          " has no room for the ", added, " special tokens");
+    truncation.max_length -= added;
+    truncate(parts, truncation);
+  }
+  if (processor_ != nullptr) processor_->apply(parts, options.add_special_tokens);
+  Encoding result = std::move(parts[0]);
+  for (std::size_t i = 1; i < parts.size(); ++i) append(result, parts[i]);
+  return result;
 }
 
 Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
                            int max_length) const {
-  std::vector<std::int32_t> first, second;
-  append_ids(text, pair ? "first text" : "text", first);
-  if (pair) append_ids(*pair, "second text", second);
-
-  Encoding result;
-  const Template& pieces = pair ? definition_.pair : definition_.single;
-  const std::size_t added = added_by_template(pieces);
   check(max_length >= 0, "the maximum length is ", max_length, ", which must not be negative");
+  EncodeOptions options;
   if (max_length > 0) {
-    const auto limit = static_cast<std::size_t>(max_length);
-    check(limit >= added, "a maximum length of ", max_length, " has no room for the ", added,
-          " special tokens");
-    const auto [keep_first, keep_second] =
-        truncate_longest_first(first.size(), second.size(), limit - added);
-    result.truncated = keep_first < first.size() || keep_second < second.size();
-    first.resize(keep_first);
-    second.resize(keep_second);
+    options.truncation.emplace();
+    options.truncation->max_length = static_cast<std::size_t>(max_length);
   }
-  result.ids.reserve(first.size() + second.size() + added);
-  result.type_ids.reserve(first.size() + second.size() + added);
-  fill_template(pieces, first, second, result.ids, result.type_ids);
+  Encoding result = encode(text, pair, options);
+  result.overflowing.clear();
   return result;
 }
 
-const std::string& Tokenizer::token(std::int32_t id) const {
-  check(id >= 0 && id < vocab_size(), "token id ", id,
-        " is outside of the vocabulary: ids go from 0 to ", vocab_size() - 1);
-  return tokens_[static_cast<std::size_t>(id)];
+std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> texts,
+                                              std::span<const std::string_view> pairs,
+                                              const EncodeOptions& options) const {
+  check(pairs.empty() || pairs.size() == texts.size(), "there are ", texts.size(), " texts but ",
+        pairs.size(), " to pair them with");
+  std::vector<Encoding> result(texts.size());
+  constexpr std::int64_t kGrain = 16;  // texts a thread takes at a time
+  parallel_ranges(
+      static_cast<std::int64_t>(texts.size()), kGrain,
+      [&](std::int64_t begin, std::int64_t end, int) {
+        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+          result[i] =
+              encode(texts[i], pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
+      });
+  return result;
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special_tokens) const {
+  std::vector<std::string> tokens;
+  tokens.reserve(ids.size());
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= vocab_size_) continue;
+    const auto added =
+        std::lower_bound(added_by_id_.begin(), added_by_id_.end(), std::pair{id, std::size_t{0}});
+    if (added == added_by_id_.end() || added->first != id) {
+      if (definition_.model->vocabulary().contains(id)) tokens.push_back(token(id));
+      continue;
+    }
+    const AddedToken& token = definition_.added[added->second];
+    std::string content = token.content;
+    if (token.normalized && normalizer_ != nullptr) {
+      AlignedText text(token.content, 0, false);
+      normalizer_->apply(text);
+      content = text.bytes();
+    }
+    // As in the reference, a special token that normalisation changes isn't known as one any more.
+    if (skip_special_tokens && token.special && content == token.content) continue;
+    tokens.push_back(std::move(content));
+  }
+  std::string result;
+  if (decoder_ == nullptr) {
+    for (const std::string& token : tokens) result += (result.empty() ? "" : " ") + token;
+    return result;
+  }
+  if (tokens.empty()) return result;
+  for (const std::string& part : decoder_->apply(std::move(tokens))) result += part;
+  return result;
+}
+
+std::string Tokenizer::token(std::int32_t id) const {
+  check(id >= 0 && id < vocab_size_, "token id ", id,
+        " is outside of the vocabulary: ids go from 0 to ", vocab_size_ - 1);
+  if (id < definition_.model->vocabulary().limit() &&
+      !definition_.model->vocabulary().text(id).empty())
+    return std::string(definition_.model->vocabulary().text(id));
+  const auto added =
+      std::lower_bound(added_by_id_.begin(), added_by_id_.end(), std::pair{id, std::size_t{0}});
+  return added != added_by_id_.end() && added->first == id
+             ? definition_.added[added->second].content
+             : std::string();
 }
 
 std::optional<std::int32_t> Tokenizer::id(std::string_view token) const {
-  if (const std::int32_t found = model_.id(token); found != ByteTrie::kNone) return found;
-  for (std::size_t i = definition_.vocab.size(); i < tokens_.size(); ++i)
-    if (tokens_[i] == token) return static_cast<std::int32_t>(i);
-  return {};
+  for (const AddedToken& added : definition_.added)
+    if (added.content == token) return added.id;
+  const std::int32_t found = definition_.model->vocabulary().find(token);
+  return found == Vocabulary::kNone ? std::nullopt : std::optional(found);
 }
 
-std::string Tokenizer::difference(const Tokenizer& other) const {
-  const auto quoted = [](const std::string& token) { return "'" + token + "'"; };
-  const std::size_t common = std::min(tokens_.size(), other.tokens_.size());
-  for (std::size_t i = 0; i < common; ++i)
-    if (tokens_[i] != other.tokens_[i])
-      return "id " + std::to_string(i) + " is " + quoted(tokens_[i]) + " here and " +
-             quoted(other.tokens_[i]) + " there";
-  if (tokens_.size() != other.tokens_.size())
-    return "the vocabulary has " + std::to_string(tokens_.size()) + " tokens here and " +
-           std::to_string(other.tokens_.size()) + " there";
-
-  const TokenizerOptions &a = options(), &b = other.options();
-  std::string found;
-  const auto differ = [&](const char* what, const auto& here, const auto& there) {
-    if (found.empty() && !(here == there))
-      found = std::string(what) + " is " + Json(here).dump() + " here and " + Json(there).dump() +
-              " there";
-  };
-  differ("lower-casing", a.lowercase, b.lowercase);
-  differ("accent stripping", a.strips_accents(), b.strips_accents());
-  differ("tokenize_chinese_chars", a.tokenize_chinese_chars, b.tokenize_chinese_chars);
-  differ("clean_text", a.clean_text, b.clean_text);
-  differ("max_input_chars_per_word", a.max_input_chars_per_word, b.max_input_chars_per_word);
-  differ("continuing_subword_prefix", a.continuing_subword_prefix, b.continuing_subword_prefix);
-  differ("the unknown token", a.unk_token, b.unk_token);
-  if (!found.empty()) return found;
-  if (definition_.vocab.size() != other.definition_.vocab.size())
-    return "the model has " + std::to_string(definition_.vocab.size()) +
-           " pieces without the added tokens here and " +
-           std::to_string(other.definition_.vocab.size()) + " there";
-
-  // The order of added tokens means nothing, nor does which of them are called special.
-  const auto by_id = [](std::vector<AddedToken> tokens) {
-    for (AddedToken& token : tokens) token.special = false;
-    std::sort(tokens.begin(), tokens.end(),
-              [](const auto& x, const auto& y) { return x.id < y.id; });
-    return tokens;
-  };
-  const auto here = by_id(definition_.added), there = by_id(other.definition_.added);
-  for (std::size_t i = 0; i < std::max(here.size(), there.size()); ++i) {
-    if (i < here.size() && i < there.size() && here[i] == there[i]) continue;
-    const bool first_here = i < here.size() && (i == there.size() || here[i].id <= there[i].id);
-    const AddedToken& token = first_here ? here[i] : there[i];
-    const bool both = i < here.size() && i < there.size() && here[i].id == there[i].id;
-    return "the added token " + quoted(token.content) +
-           (both         ? " has other flags here than there"
-            : first_here ? " exists here but not there"
-                         : " exists there but not here");
+std::optional<std::string> DecodeStream::next(std::int32_t id) {
+  constexpr std::string_view kReplacementCharacter = "\uFFFD";
+  if (prefix_.empty() && !ids_.empty()) {
+    std::string text = tokenizer_.decode(ids_, skip_special_tokens_);
+    if (!text.ends_with(kReplacementCharacter)) {
+      prefix_ = std::move(text);
+      prefix_ids_ = ids_.size();
+    }
   }
-  if (!same_ids(definition_.single, other.definition_.single))
-    return "the special tokens around a text are others here than there";
-  if (!same_ids(definition_.pair, other.definition_.pair))
-    return "the special tokens around a pair are others here than there";
-  return {};
+  ids_.push_back(id);
+  const std::string text = tokenizer_.decode(ids_, skip_special_tokens_);
+  if (text.size() <= prefix_.size() || text.ends_with(kReplacementCharacter)) return {};
+  check(text.starts_with(prefix_), "token id ", id, " changes text that was given out before");
+  std::string added = text.substr(prefix_.size());
+  const std::size_t kept = ids_.size() - prefix_ids_;
+  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(prefix_ids_));
+  prefix_ = tokenizer_.decode(ids_, skip_special_tokens_);
+  prefix_ids_ = kept;
+  return added;
 }
 
 }  // namespace retort

@@ -1,72 +1,100 @@
-// Text to ids and back to pieces, as BERT does it: the same ids as Hugging Face tokenizers 0.23.3.
+// Text to ids and back: the same ids, offsets and texts as Hugging Face tokenizers 0.23.3.
 //
-// The parts lie side by side: added_tokens (found first), normalizer, pre_tokenizer, wordpiece (the
-// model), post_processor (truncation and special tokens). This class holds one of each and knows no
-// files beyond load() and save(); the readers make a TokenizerDefinition.
+// The parts lie side by side, each in its folder: added_tokens (found first), normalizers,
+// pre_tokenizers, models, processors (special tokens around sequences), decoders (the way back).
+// This class holds one of each and knows no files beyond load() and save(); the readers make a
+// TokenizerDefinition.
+//
+// Without details (see EncodeOptions) nothing keeps track of where tokens come from, which is
+// faster; the ids are the same.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/decoders/decoder.h"
 #include "tokenizer/definition.h"
-#include "tokenizer/normalizer.h"
-#include "tokenizer/wordpiece.h"
+#include "tokenizer/encoding.h"
+#include "tokenizer/normalizers/normalizer.h"
+#include "tokenizer/pre_tokenizers/pre_tokenizer.h"
+#include "tokenizer/processors/processor.h"
+#include "tokenizer/word_cache.h"
 
 namespace retort {
 
-/// One encoded text or pair.
-struct Encoding {
-  std::vector<std::int32_t> ids, type_ids;  // of equal length
-  bool truncated = false;                   // something of the text is not in ids
+struct EncodeOptions {
+  bool add_special_tokens = true;
+  bool details = false;                  // offsets, words and masks as well
+  bool texts = false;                    // with details: the tokens' texts too
+  bool special_tokens_are_text = false;  // a special token that stands in the text isn't looked for
+  std::optional<Truncation> truncation = {};
 };
 
 class Tokenizer {
  public:
-  /// A model directory (tokenizer.json if there is one, else vocab.txt, with what
-  /// tokenizer_config.json says: as transformers does, do_lower_case, strip_accents and
-  /// tokenize_chinese_chars there win over tokenizer.json), or a tokenizer.json or vocab.txt file
-  /// alone (a vocab.txt alone is lower-cased). Truncation and padding sections are not applied.
-  /// Errors name the file and the line or token.
+  /// A file or the directory of a model; see readers/load.cpp for what is looked for in which
+  /// order. Truncation and padding sections are kept, but applied only when asked for. Errors name
+  /// the file and the line, token or component.
   static Tokenizer load(const std::filesystem::path& path);
 
-  /// From pieces in id order; `name` (their file) starts every error message. Errors: an empty or
-  /// repeated piece, a special token that isn't there.
-  static Tokenizer from_vocab(std::vector<std::string> vocab, const TokenizerOptions& options,
+  /// BERT's, from pieces in id order; `name` (their file) starts every error message. Errors: an
+  /// empty or repeated piece, a special token that isn't there.
+  static Tokenizer from_vocab(const std::vector<std::string>& vocab,
+                              const TokenizerOptions& options,
                               const std::string& name = "the vocabulary");
 
   /// Compiles a definition; `name` (a file) starts every error message.
   Tokenizer(TokenizerDefinition definition, const std::string& name);
 
-  /// The ids of a text, or of a pair, with special tokens. `max_length` counts those too; 0: no
-  /// truncation; otherwise the longer sequence loses its end first. Errors: invalid UTF-8 (with the
-  /// byte's offset), a max_length below the number of special tokens. Safe to call from several
-  /// threads.
+  /// A text or a pair. Errors: invalid UTF-8 (with the byte's offset), a text of 4 GB, a truncation
+  /// to fewer tokens than the special ones. Safe to call from several threads.
+  Encoding encode(std::string_view text, std::optional<std::string_view> pair,
+                  const EncodeOptions& options) const;
+  /// The ids of a text or a pair, with special tokens. `max_length` counts those too; 0: no
+  /// truncation; otherwise the longer sequence loses its end first. Errors as above, and a negative
+  /// max_length.
   Encoding encode(std::string_view text, std::optional<std::string_view> pair = {},
                   int max_length = 0) const;
 
+  /// Texts, or pairs where `pairs` isn't empty (then it is as long as `texts`), over thread_count()
+  /// threads.
+  std::vector<Encoding> encode_batch(std::span<const std::string_view> texts,
+                                     std::span<const std::string_view> pairs,
+                                     const EncodeOptions& options) const;
+
+  /// The text that ids stand for. Ids that there aren't are passed over, as in the reference.
+  std::string decode(std::span<const std::int32_t> ids, bool skip_special_tokens = false) const;
+
+  /// Adds tokens that aren't there yet; each takes its id from the model's vocabulary or the next
+  /// free one.
+  void add_tokens(const std::vector<AddedToken>& tokens);
+
   /// 1 + the largest id.
-  std::int32_t vocab_size() const { return static_cast<std::int32_t>(tokens_.size()); }
-  /// The piece with this id. Error: an id outside of 0 .. vocab_size() - 1.
-  const std::string& token(std::int32_t id) const;
+  std::int32_t vocab_size() const { return vocab_size_; }
+  /// The piece with this id, empty for a gap. Error: an id outside of 0 .. vocab_size() - 1.
+  std::string token(std::int32_t id) const;
   std::optional<std::int32_t> id(std::string_view token) const;
 
-  std::int32_t cls_id() const { return cls_id_; }
-  std::int32_t sep_id() const { return sep_id_; }
-  std::int32_t pad_id() const { return pad_id_; }
-  std::int32_t unk_id() const { return unk_id_; }
-  std::int32_t mask_id() const { return mask_id_; }
+  // The ids of the special tokens that options() names; -1 where the vocabulary lacks one.
+  std::int32_t cls_id() const { return id(options().cls_token).value_or(-1); }
+  std::int32_t sep_id() const { return id(options().sep_token).value_or(-1); }
+  std::int32_t pad_id() const { return id(options().pad_token).value_or(-1); }
+  std::int32_t mask_id() const { return id(options().mask_token).value_or(-1); }
+  std::int32_t unk_id() const { return definition_.model->unk_id().value_or(-1); }
 
   const TokenizerOptions& options() const { return definition_.options; }
   const TokenizerDefinition& definition() const { return definition_; }
 
-  /// Writes vocab.txt, tokenizer.json and tokenizer_config.json into `dir` (each whole or not at
-  /// all), which transformers loads to the same ids. `model_type` is "bert" or "distilbert" (no
-  /// token types among the model's inputs). Error: any other model type.
+  /// Writes tokenizer.json, tokenizer_config.json and (BERT's) vocab.txt into `dir`, each whole or
+  /// not at all, which transformers loads to the same ids. `model_type` is "bert" or "distilbert"
+  /// (no token types among the model's inputs). Error: any other model type.
   void save(const std::filesystem::path& dir, std::string_view model_type) const;
 
   /// Empty when both give the same ids for every text; otherwise a sentence that names the first
@@ -74,17 +102,46 @@ class Tokenizer {
   std::string difference(const Tokenizer& other) const;
 
  private:
-  /// Appends the ids of `text` without special tokens.
-  void append_ids(std::string_view text, const char* which, std::vector<std::int32_t>& ids) const;
-  std::int32_t required_id(const std::string& token, const char* role,
-                           const std::string& name) const;
+  void compile(const std::string& name);
+  void check_text(std::string_view text, const char* which) const;
+  void cut(std::string_view text, bool tracked, bool special_too, PreTokens& tokens) const;
+  void cut_normalized(const AlignedText& text, bool special_too, PreTokens& tokens) const;
+  Encoding encode_sequence(std::string_view text, std::int32_t type_id,
+                           const EncodeOptions& options) const;
+  void append_ids(const PreTokens& tokens, std::vector<std::int32_t>& ids) const;
+  void append_details(const PreTokens& tokens, std::string_view text, bool texts,
+                      Encoding& encoding) const;
+  std::vector<AddedTokens::Pattern> patterns(bool normalized) const;
 
   TokenizerDefinition definition_;
-  std::vector<std::string> tokens_;  // by id, the added ones too
-  BertNormalizer normalizer_;
-  WordPiece model_;
+  std::shared_ptr<const Normalizer> normalizer_;
+  std::shared_ptr<const PreTokenizer> pre_tokenizer_;
+  std::shared_ptr<const PostProcessor> processor_;
+  std::shared_ptr<const Decoder> decoder_;
   AddedTokens raw_added_, normalized_added_;
-  std::int32_t cls_id_ = 0, sep_id_ = 0, pad_id_ = 0, unk_id_ = 0, mask_id_ = 0;
+  std::vector<std::pair<std::int32_t, std::size_t>>
+      added_by_id_;  // id, place in definition_.added; sorted
+  std::shared_ptr<CachePool> caches_;
+  std::int32_t vocab_size_ = 0;
+  bool trims_ = false;           // the post-processor asks for blanks
+  bool always_tracked_ = false;  // a piece's place in the original text decides what becomes of it
+};
+
+/// Text from ids that come one by one, as a model makes them: text is given out as soon as it is
+/// whole characters that later ids don't change.
+class DecodeStream {
+ public:
+  explicit DecodeStream(const Tokenizer& tokenizer, bool skip_special_tokens = false)
+      : tokenizer_(tokenizer), skip_special_tokens_(skip_special_tokens) {}
+  /// What can be said after one more id; nothing when that isn't a whole character yet.
+  std::optional<std::string> next(std::int32_t id);
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_tokens_;
+  std::vector<std::int32_t> ids_;  // from a little before what was given out last
+  std::string prefix_;             // their text as far as it was given out
+  std::size_t prefix_ids_ = 0;
 };
 
 }  // namespace retort

@@ -25,7 +25,7 @@ void append(std::string& out, char32_t c) {
 }
 
 void append_lower(std::string& out, char32_t c) {
-  append(out, static_cast<char32_t>(static_cast<std::int32_t>(c) + properties(c).lower_distance));
+  append(out, lower(c));
   if (c == 0x130) append(out, 0x307);
 }
 
@@ -62,6 +62,33 @@ std::size_t find_invalid_utf8(std::string_view text) {
     i += length;
   }
   return std::string_view::npos;
+}
+
+// As the standard's section 3.9 recommends, and Rust's from_utf8_lossy does it.
+std::string replace_invalid(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const std::size_t bad = find_invalid_utf8(text);
+    out += text.substr(0, bad);
+    if (bad == std::string_view::npos) return out;
+    text.remove_prefix(bad);
+    append(out, 0xFFFD);
+    // The longest prefix that could still become a character.
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = byte(0);
+    const std::size_t expected = lead >= 0xC2 && lead < 0xE0   ? 2
+                                 : lead >= 0xE0 && lead < 0xF0 ? 3
+                                 : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                               : 1;
+    std::size_t length = 1;
+    while (length < expected && length < text.size()) {
+      const unsigned low = length > 1 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+      const unsigned high = length > 1 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+      if (byte(length) < low || byte(length) > high) break;
+      ++length;
+    }
+    text.remove_prefix(length);
+  }
 }
 
 }  // namespace retort::unicode

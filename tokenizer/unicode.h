@@ -71,9 +71,24 @@ inline char32_t decode_last(const char* end) {
 
 void append(std::string& out, char32_t c);
 
+/// The number of code points of valid UTF-8.
+inline std::size_t count_characters(std::string_view text) {
+  std::size_t count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
+  return count;
+}
+
 /// The offset of the first byte that isn't part of well-formed UTF-8 (surrogates, overlong forms
 /// and code points above U+10FFFF are ill-formed), or npos.
 std::size_t find_invalid_utf8(std::string_view text);
+
+/// `text` with U+FFFD in the place of every maximal part of an ill-formed sequence.
+std::string replace_invalid(std::string_view text);
+
+/// The lower case of `c`, of which U+0130 has a second character, U+0307.
+inline char32_t lower(char32_t c) {
+  return static_cast<char32_t>(static_cast<std::int32_t>(c) + properties(c).lower_distance);
+}
 
 /// Appends the lower case of `c`: one code point, except U+0130, which becomes i and U+0307.
 void append_lower(std::string& out, char32_t c);

@@ -43,7 +43,7 @@ struct Init {
     const Tokenizer loaded = Tokenizer::load(vocab);
     std::vector<std::string> pieces;
     for (std::int32_t id = 0; id < loaded.vocab_size(); ++id) pieces.push_back(loaded.token(id));
-    return Tokenizer::from_vocab(std::move(pieces), options, vocab);
+    return Tokenizer::from_vocab(pieces, options, vocab);
   }
 };
 

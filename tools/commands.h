@@ -21,7 +21,10 @@ void add_compare(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
+void add_detokenize(CLI::App& app, Action& action);
 void add_train_tokenizer(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+/// Below "bench", which it adds when it is not there.
+void add_bench_tokenizer(CLI::App& app, Action& action);
 
 }  // namespace retort::tools

@@ -70,8 +70,10 @@ int main(int argc, char** argv) {
     retort::tools::add_inspect(app, action);
     retort::tools::add_data(app, action);
     retort::tools::add_tokenize(app, action);
+    retort::tools::add_detokenize(app, action);
     retort::tools::add_train_tokenizer(app, action);
     retort::tools::add_bench(app, action);
+    retort::tools::add_bench_tokenizer(app, action);
     check_command(app, argc, argv);
     try {
       app.parse(argc, argv);

@@ -10,7 +10,7 @@
 namespace retort {
 
 struct ProgressState {
-  int epoch = 0, epochs = 0;  ///< counted from 1
+  int epoch = 0, epochs = 0;  ///< counted from 1; no epochs: not shown
   std::int64_t step = 0, steps = 0;
   double loss = 0, accuracy = 0;  ///< NaN: not shown
   double tokens_per_second = 0;

@@ -6,10 +6,12 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <unordered_set>
 
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
+#include "tensor/base/json_document.h"
 
 namespace retort {
 namespace {
@@ -88,6 +90,28 @@ std::int64_t line_of(std::string_view text, std::size_t offset) {
   return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(offset, text.size())), '\n');
 }
 
+// The root of `text` in `parser`'s memory; `rewritten` holds the text if it had to be changed.
+simdjson::dom::element parse_with(simdjson::dom::parser& parser, std::string_view text,
+                                  std::string& rewritten, const std::string& name) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  check(parser.allocate(std::max<std::size_t>(text.size(), 64), kMaxDepth) == simdjson::SUCCESS,
+        name, ": is too large to parse (", text.size(), " bytes)");
+  simdjson::dom::element root;
+  auto error = parser.parse(text.data(), text.size()).get(root);
+  if (error == simdjson::NUMBER_ERROR) {
+    rewritten = with_large_integers_as_doubles(text);
+    error = parser.parse(rewritten).get(root);
+  }
+  if (error == simdjson::UTF8_ERROR) fail(name, ": is not valid UTF-8");
+  if (error) {
+    // simdjson's DOM doesn't say where; the line of the last complete value is a useful hint only for
+    // truncated files, so the message gives the number of lines.
+    fail(name, ": is not valid JSON (", simdjson::error_message(error), "; ", line_of(text, text.size()),
+         " lines, ", text.size(), " bytes)");
+  }
+  return root;
+}
+
 void write_number(std::string& out, double value, int digits) {
   if (!std::isfinite(value)) {
     out += "null";
@@ -155,25 +179,9 @@ void write(std::string& out, const Json& value, int indent, int level, int digit
 }  // namespace
 
 Json Json::parse(std::string_view text, const std::string& name) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   simdjson::dom::parser parser;
-  check(parser.allocate(std::max<std::size_t>(text.size(), 64), kMaxDepth) == simdjson::SUCCESS,
-        name, ": is too large to parse (", text.size(), " bytes)");
-  simdjson::dom::element root;
-  auto error = parser.parse(text.data(), text.size()).get(root);
   std::string rewritten;
-  if (error == simdjson::NUMBER_ERROR) {
-    rewritten = with_large_integers_as_doubles(text);
-    error = parser.parse(rewritten).get(root);
-  }
-  if (error == simdjson::UTF8_ERROR) fail(name, ": is not valid UTF-8");
-  if (error) {
-    // simdjson's DOM doesn't say where; the line of the last complete value is a useful hint only for
-    // truncated files, so the message gives the number of lines.
-    fail(name, ": is not valid JSON (", simdjson::error_message(error), "; ", line_of(text, text.size()),
-         " lines, ", text.size(), " bytes)");
-  }
-  return convert(root, name);
+  return convert(parse_with(parser, text, rewritten, name), name);
 }
 
 Json Json::parse_file(const std::filesystem::path& path) {
@@ -281,5 +289,85 @@ std::string json_quote(std::string_view text) {
   }
   return out + '"';
 }
+
+// --- json_document.h ---
+
+namespace {
+
+using Element = simdjson::dom::element;
+static_assert(sizeof(Element) == 16 && alignof(Element) <= alignof(void*) &&
+              std::is_trivially_copyable_v<Element>);
+
+Element element_of(const std::array<std::byte, 16>& bytes) {
+  Element element;
+  std::memcpy(&element, bytes.data(), bytes.size());
+  return element;
+}
+
+}  // namespace
+
+struct JsonDocument::Parsed {
+  simdjson::dom::parser parser;
+  std::string rewritten;
+  Element root;
+};
+
+JsonDocument::JsonDocument(std::string_view text, const std::string& name)
+    : parsed_(std::make_unique<Parsed>()) {
+  parsed_->root = parse_with(parsed_->parser, text, parsed_->rewritten, name);
+}
+
+JsonDocument::~JsonDocument() = default;
+
+JsonNode JsonDocument::root() const {
+  JsonNode node;
+  std::memcpy(node.element_.data(), &parsed_->root, node.element_.size());
+  return node;
+}
+
+bool JsonNode::is_object() const { return element_of(element_).is_object(); }
+bool JsonNode::is_array() const { return element_of(element_).is_array(); }
+bool JsonNode::is_string() const { return element_of(element_).is_string(); }
+
+std::optional<JsonNode> JsonNode::find(std::string_view key) const {
+  Element found;
+  if (!is_object() || element_of(element_)[key].get(found)) return {};
+  JsonNode node;
+  std::memcpy(node.element_.data(), &found, node.element_.size());
+  return node;
+}
+
+void JsonNode::visit(bool object, void* context, Visit call_back) const {
+  const auto call = [&](std::string_view key, Element value) {
+    JsonNode node;
+    std::memcpy(node.element_.data(), &value, node.element_.size());
+    call_back(context, key, node);
+  };
+  const Element element = element_of(element_);
+  if (object && element.is_object()) {
+    for (const auto& [key, value] : simdjson::dom::object(element)) call(key, value);
+  } else if (!object && element.is_array()) {
+    for (const auto value : simdjson::dom::array(element)) call({}, value);
+  }
+}
+
+std::string_view JsonNode::as_string(std::string_view what) const {
+  check(is_string(), what, ": expected a string, found a ", to_json("").kind());
+  return std::string_view(element_of(element_));
+}
+
+std::int64_t JsonNode::as_integer(std::string_view what) const {
+  std::int64_t value = 0;
+  if (element_of(element_).get(value)) return to_json("").as_integer(what);
+  return value;
+}
+
+double JsonNode::as_number(std::string_view what) const {
+  double value = 0;
+  if (element_of(element_).get(value)) return to_json("").as_number(what);
+  return value;
+}
+
+Json JsonNode::to_json(const std::string& name) const { return convert(element_of(element_), name); }
 
 }  // namespace retort

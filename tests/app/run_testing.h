@@ -12,7 +12,7 @@
 #include "nn/weights/load.h"
 #include "tensor/base/parallel.h"
 #include "tests/app/model_testing.h"
-#include "tokenizer/train_wordpiece.h"
+#include "tokenizer/training/wordpiece.h"
 
 namespace retort::testing {
 

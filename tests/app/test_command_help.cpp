@@ -40,9 +40,12 @@ TEST_CASE("Every command has help on stdout", "[command]") {
                                            {"data", "support-desk"},
                                            {"data", "split"},
                                            {"train-tokenizer"},
+                                           {"tokenize"},
+                                           {"detokenize"},
                                            {"bench"},
                                            {"bench", "matmul"},
-                                           {"bench", "stream"}};
+                                           {"bench", "stream"},
+                                           {"bench", "tokenizer"}};
   for (Arguments arguments : commands) {
     arguments.push_back("--help");
     const Ran ran = retort_command(arguments);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,7 +15,6 @@
 #include "tensor/base/json.h"
 #include "tests/catch.h"
 #include "tokenizer/byte_trie.h"
-#include "tokenizer/post_processor.h"
 #include "tokenizer/unicode.h"
 
 namespace fs = std::filesystem;
@@ -91,14 +91,23 @@ TEST_CASE("tokenizer: options", "[tokenizer]") {
 
 TEST_CASE("tokenizer: truncation is the reference's longest first", "[tokenizer]") {
   using Sizes = std::pair<std::size_t, std::size_t>;
-  CHECK(truncate_longest_first(3, 4, 7) == Sizes(3, 4));
-  CHECK(truncate_longest_first(3, 10, 8) == Sizes(3, 5));
-  CHECK(truncate_longest_first(10, 3, 8) == Sizes(5, 3));
-  CHECK(truncate_longest_first(10, 10, 7) == Sizes(3, 4));
-  CHECK(truncate_longest_first(11, 10, 7) == Sizes(4, 3));
-  CHECK(truncate_longest_first(10, 11, 7) == Sizes(3, 4));
-  CHECK(truncate_longest_first(5, 0, 3) == Sizes(3, 0));
-  CHECK(truncate_longest_first(5, 5, 0) == Sizes(0, 0));
+  const auto cut_to = [](std::size_t first, std::size_t second, std::size_t limit) {
+    std::vector<Encoding> parts(2);
+    parts[0].ids.resize(first);
+    parts[1].ids.resize(second);
+    Truncation options;
+    options.max_length = limit;
+    truncate(parts, options);
+    return Sizes(parts[0].size(), parts[1].size());
+  };
+  CHECK(cut_to(3, 4, 7) == Sizes(3, 4));
+  CHECK(cut_to(3, 10, 8) == Sizes(3, 5));
+  CHECK(cut_to(10, 3, 8) == Sizes(5, 3));
+  CHECK(cut_to(10, 10, 7) == Sizes(3, 4));
+  CHECK(cut_to(11, 10, 7) == Sizes(4, 3));
+  CHECK(cut_to(10, 11, 7) == Sizes(3, 4));
+  CHECK(cut_to(5, 0, 3) == Sizes(3, 0));
+  CHECK(cut_to(5, 5, 0) == Sizes(0, 0));
 
   const Tokenizer t = Tokenizer::from_vocab(kVocab, {});
   const Encoding cut = t.encode("hello a a a", "a", 6);
@@ -151,7 +160,10 @@ TEST_CASE("tokenizer: the comparison names the first difference", "[tokenizer]")
   CHECK(t.difference(Tokenizer(definition, "test")) ==
         "the added token '[MASK]' exists here but not there");
   definition = t.definition();
-  definition.pair[3].type_id = 0;
+  Json pair = *definition.post_processor.find("pair");
+  const std::string text = pair.dump();
+  definition.post_processor["pair"] =
+      Json::parse(std::regex_replace(text, std::regex("\"type_id\": 1"), "\"type_id\": 0"), "pair");
   CHECK(t.difference(Tokenizer(definition, "test")) ==
         "the special tokens around a pair are others here than there");
 }
@@ -161,7 +173,7 @@ TEST_CASE("tokenizer: what is saved loads as the same tokenizer", "[tokenizer]")
   options.lowercase = false;
   options.tokenize_chinese_chars = false;
   options.model_max_length = 77;
-  TokenizerDefinition definition = bert_definition(kVocab, options);
+  TokenizerDefinition definition = bert_definition(kVocab, options, "test");
   AddedToken extra;
   extra.content = "New \"York\"";
   extra.id = 16;
@@ -169,6 +181,7 @@ TEST_CASE("tokenizer: what is saved loads as the same tokenizer", "[tokenizer]")
   definition.added.push_back(extra);
   for (const bool usual : {true, false}) {
     definition.options.clean_text = usual;
+    definition.normalizer = bert_normalizer(definition.options);
     const Tokenizer t(definition, "test");
     CHECK(t.vocab_size() == 17);
     CHECK(t.encode("a New \"York\"  a").ids == Ids{2, 8, 16, 8, 3});

@@ -9,7 +9,7 @@
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
 #include "tests/catch.h"
-#include "tokenizer/read_files.h"
+#include "tokenizer/readers/readers.h"
 #include "tokenizer/tokenizer.h"
 
 namespace fs = std::filesystem;
@@ -114,8 +114,7 @@ TEST_CASE("vocab.txt: lines, line ends and what is refused", "[tokenizer]") {
 
 TEST_CASE("model directory: which file, and what the configuration says", "[tokenizer]") {
   const Folder folder;
-  CHECK(load_error(folder.path()).find("holds neither tokenizer.json nor vocab.txt") !=
-        std::string::npos);
+  CHECK(load_error(folder.path()).find("holds none of tokenizer.json") != std::string::npos);
   folder.write("vocab.txt", "[PAD]\n[UNK]\n<s>\n</s>\n[MASK]\nA\na\n");
   folder.write(
       "tokenizer_config.json",
@@ -182,39 +181,43 @@ TEST_CASE("tokenizer.json: what is refused, by name", "[tokenizer]") {
     folder.write("tokenizer.json", parts.text());
     check_error(path, expected);
   };
-  refused([](Parts& p) { p.normalizer = R"({"type":"NFKC"})"; },
-          "the normalizer \"NFKC\" is not supported");
-  refused([](Parts& p) { p.normalizer = "null"; }, "has no normalizer; expected BertNormalizer");
+  refused([](Parts& p) { p.normalizer = R"({"type":"NFKX"})"; },
+          "the normalizer \"NFKX\" is not known");
+  refused([](Parts& p) { p.normalizer = R"({"type":"Sequence","normalizers":[{"type":"x"}]})"; },
+          "normalizer.normalizers[0]: the normalizer \"x\" is not known");
+  refused([](Parts& p) { p.normalizer = R"({"clean_text":true})"; }, "normalizer: has no type");
   refused([](Parts& p) { p.normalizer = "[]"; }, "normalizer");
-  refused([](Parts& p) { p.pre_tokenizer = R"({"type":"ByteLevel"})"; },
-          "the pre_tokenizer \"ByteLevel\" is not");
+  refused([](Parts& p) { p.pre_tokenizer = R"({"type":"Words"})"; },
+          "the pre_tokenizer \"Words\" is not known");
+  refused([](Parts& p) { p.post_processor = R"({"type":"Roberta"})"; },
+          "the post_processor \"Roberta\" is not known");
   refused([](Parts& p) { p.post_processor = R"({"type":"RobertaProcessing"})"; },
-          "\"RobertaProcessing\" is not");
-  refused([](Parts& p) { p.decoder = R"({"type":"Metaspace"})"; },
-          "the decoder \"Metaspace\" is not supported");
-  refused([](Parts& p) { p.model = R"({"type":"BPE","vocab":{},"merges":[]})"; },
-          "the model BPE is not supported");
-  refused([](Parts& p) { p.model = R"({"vocab":{"a":0},"merges":[]})"; },
-          "the model without a type is not");
+          "post_processor.cls: expected a token and its id");
+  refused([](Parts& p) { p.decoder = R"({"type":"Space"})"; },
+          "the decoder \"Space\" is not known");
+  refused([](Parts& p) { p.model = R"({"type":"GPT","vocab":{"a":0}})"; },
+          "the model \"GPT\" is not known");
+  refused([](Parts& p) { p.model = R"({"type":"BPE","vocab":{"a":0}})"; },
+          "the model has no merges");
   refused([](Parts& p) { p.model = R"({"type":"WordPiece"})"; }, "the model has no vocab");
   refused([](Parts& p) { p.model = "null"; }, "has no model");
 
   const auto vocab = [&](const std::string& pieces, const std::string& expected) {
     refused(
         [&](Parts& p) {
-          p.model = R"({"vocab":)" + pieces + "}";
+          p.model = R"({"type":"WordPiece","vocab":)" + pieces + "}";
           p.added.clear();
         },
         expected);
   };
-  vocab("{}", "the vocabulary has 0 tokens");
+  vocab("{}", "the vocabulary has no tokens");
   vocab(R"({"a":0,"b":0})", "the tokens \"a\" and \"b\" both have id 0");
-  vocab(R"({"a":0,"a":1})", "\"a\" twice");
-  vocab(R"({"a":0,"b":-1})", "the token \"b\" has id -1, but 2 tokens must have the ids 0 to 1");
+  vocab(R"({"a":0,"a":1})", "the token \"a\" has two ids, 0 and 1");
+  vocab(R"({"a":0,"b":-1})",
+        "the token \"b\" has id -1, but 2 tokens must have ids from 0 to 65535");
   vocab(R"({"a":0,"b":2147483648})", "the token \"b\" has id 2147483648");
   vocab(R"({"a":0,"b":99999999999999999999})", "");
-  vocab(R"({"a":0,"b":1.5})", "\"b\"");
-  vocab(R"({"":0})", "an empty token");
+  vocab(R"({"a":0,"b":1.5})", "model.vocab: expected an integer");
   vocab("[]", "model");
   vocab(R"({"[PAD]":0})", "lacks the unknown token");
   refused([](Parts& p) { p.model = R"({"max_input_chars_per_word":-1,"vocab":)" + kPieces + "}"; },
@@ -244,7 +247,7 @@ TEST_CASE("tokenizer.json: what is refused, by name", "[tokenizer]") {
         },
         expected);
   };
-  processor(R"("ids":[2])", R"("ids":[7])", "\"[CLS]\" has id 7, but ids go from 0 to 6");
+  processor(R"("ids":[2])", R"("ids":[7])", "token with id 7 isn't there: ids go from 0 to 6");
   processor(R"("ids":[2])", R"("ids":[-2])", "the id -2 is out of range");
   processor(R"("ids":[2])", R"("none":[2])", "\"[CLS]\" has no ids");
   processor(R"("id":"A")", R"("id":"C")", "the sequence \"C\" is neither A nor B");

@@ -1,6 +1,5 @@
 // The same ids as the reference: small golden cases that are committed, digests over every code
 // point, and over the shared data when they are there (tests/golden/tokenizers.py wrote both).
-#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -10,10 +9,11 @@
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
+#include "tests/app/crc32.h"
 #include "tests/catch.h"
-#include "tokenizer/normalizer.h"
-#include "tokenizer/pre_tokenizer.h"
-#include "tokenizer/read_files.h"
+#include "tokenizer/normalizers/bert.h"
+#include "tokenizer/pre_tokenizers/words.h"
+#include "tokenizer/readers/readers.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
@@ -40,22 +40,6 @@ Ids ids_of(const Json& array) {
   for (const Json& id : array.as_array("ids"))
     ids.push_back(static_cast<std::int32_t>(id.as_integer("id")));
   return ids;
-}
-
-// CRC-32 as in zlib.
-std::uint32_t crc32(std::string_view bytes, std::uint32_t crc) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> result{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      result[i] = i;
-      for (int k = 0; k < 8; ++k)
-        result[i] = result[i] >> 1 ^ (result[i] % 2 != 0 ? 0xEDB88320u : 0);
-    }
-    return result;
-  }();
-  crc = ~crc;
-  for (const char c : bytes) crc = crc >> 8 ^ table[(crc ^ static_cast<unsigned char>(c)) & 255];
-  return ~crc;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -87,7 +71,7 @@ TEST_CASE("tokenizer golden: tricky texts, pairs, truncation and added tokens", 
       options.strip_accents = strip->as_bool("strip_accents");
     options.tokenize_chinese_chars = set.get("chinese", true);
     options.clean_text = set.get("clean_text", true);
-    TokenizerDefinition definition = bert_definition(vocab, options);
+    TokenizerDefinition definition = bert_definition(vocab, options, name);
     definition.added.clear();
     for (const Json& token :
          variant.find("tokenizer")->find("added_tokens")->as_array("added_tokens")) {
@@ -139,6 +123,7 @@ TEST_CASE("tokenizer golden: the words of every code point", "[tokenizer]") {
       const auto& planes = digests.find("code_points")->find(key)->as_array(key);
       REQUIRE(planes.size() == 17);
       const BertNormalizer normalizer(true, true, strip, lowercase);
+      const BertPreTokenizer pre_tokenizer;
       std::string text, normalized, words;
       for (char32_t plane = 0; plane < 17; ++plane) {
         std::uint32_t crc = 0;
@@ -154,9 +139,12 @@ TEST_CASE("tokenizer golden: the words of every code point", "[tokenizer]") {
           normalized.clear();
           normalizer.append(text, normalized);
           words.clear();
-          split_words_bert(normalized,
-                           [&](std::string_view word, std::size_t) { words.append(word) += '\n'; });
-          crc = crc32(words, crc);
+          PreTokens tokens;
+          tokens.text = AlignedText(normalized, 0, false);
+          tokens.pieces = {{0, static_cast<std::uint32_t>(normalized.size()), 0, -1}};
+          pre_tokenizer.apply(tokens);
+          for (const Piece& piece : tokens.pieces) words.append(tokens.bytes(piece)) += '\n';
+          crc = testing::crc32(words, crc);
         }
         CAPTURE(key, static_cast<int>(plane));
         CHECK(crc == static_cast<std::uint32_t>(planes[plane].as_integer("digest")));
@@ -190,7 +178,8 @@ TEST_CASE("tokenizer golden: every line of MRPC and SST-2", "[tokenizer]") {
           e.ids.push_back(-1);
           e.ids.insert(e.ids.end(), e.type_ids.begin(), e.type_ids.end());
           e.ids.push_back(-2);
-          sum = crc32({reinterpret_cast<const char*>(e.ids.data()), e.ids.size() * 4}, sum);
+          sum =
+              testing::crc32({reinterpret_cast<const char*>(e.ids.data()), e.ids.size() * 4}, sum);
         };
         digest(0, crc);
         digest(32, crc_truncated);
@@ -236,4 +225,30 @@ TEST_CASE("tokenizer golden: kitoken's texts through bert-base-cased", "[tokeniz
       CHECK(found == expected);
     }
   }
+}
+
+TEST_CASE("tokenizer golden: other files give the ids of the published tokenizer.json",
+          "[tokenizer]") {
+  const fs::path data = shared_data();
+  if (!fs::exists(data / "tok-llama2") || !fs::exists(data / "unicode-ucd"))
+    RETORT_SKIP("shared/data is not there");
+  const std::string texts = unicode::replace_invalid(read_file(data / "unicode-ucd" / "blns.txt"));
+  const auto same = [&](const Tokenizer& one, const Tokenizer& other) {
+    std::size_t tokens = 0;
+    EncodeOptions options;
+    options.add_special_tokens = false;  // which files of their own don't say
+    for (const std::string_view line : split(texts, '\n')) {
+      const Ids ids = one.encode(line, {}, options).ids;
+      CHECK(ids == other.encode(line, {}, options).ids);
+      tokens += ids.size();
+    }
+    CHECK(tokens > 5000);
+  };
+  const auto load = [&](const char* file) { return Tokenizer::load(data / file); };
+  same(load("tok-llama2/tokenizer.json"), load("tok-llama2/tokenizer.model"));
+  same(load("tok-gpt2/tokenizer.json"), load("tok-gpt2/gpt2.tiktoken"));
+  same(load("tok-roberta-base/tokenizer.json"),
+       Tokenizer(read_bpe_files(data / "tok-roberta-base/vocab.json",
+                                data / "tok-roberta-base/merges.txt"),
+                 "files"));
 }

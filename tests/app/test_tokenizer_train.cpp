@@ -1,5 +1,5 @@
 // The WordPiece trainer against a slow one that recounts everything at each step.
-#include "tokenizer/train_wordpiece.h"
+#include "tokenizer/training/wordpiece.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +10,10 @@
 #include "tensor/base/error.h"
 #include "tensor/base/philox.h"
 #include "tests/catch.h"
+#include "tokenizer/readers/readers.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/training/bpe.h"
+#include "tokenizer/training/unigram.h"
 
 using namespace retort;
 
@@ -146,4 +149,64 @@ TEST_CASE("WordPiece training: time does not grow with vocabulary times text", "
   const auto start = std::chrono::steady_clock::now();
   CHECK(train_wordpiece(texts, options).size() == 8000);
   CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < 10.0);
+}
+
+TEST_CASE("BPE trainer: bytes, then the most frequent pairs", "[tokenizer]") {
+  const std::vector<std::string> texts = {"low low low low lower lower", "newest newest widest low",
+                                          "\u00e9t\u00e9 low"};
+  const TokenizerDefinition definition = train_bpe(texts, {.vocab_size = 270, .min_frequency = 2});
+  const Vocabulary& vocabulary = definition.model->vocabulary();
+  CHECK(vocabulary.text(0) == "<|endoftext|>");
+  CHECK(vocabulary.text(1) == "!");
+  CHECK(vocabulary.find("\u0120") != Vocabulary::kNone);
+  // "lo" and "ow" occur eight times each: the one whose first byte has the lower id.
+  CHECK(vocabulary.text(257) == "lo");
+  CHECK(vocabulary.text(258) == "low");
+  CHECK(vocabulary.text(259) == "\u0120low");
+  const Tokenizer t(definition, "trained");
+  CHECK(t.token(t.encode(" low").ids.at(0)) == "\u0120low");
+  for (const std::string& text : texts) CHECK(t.decode(t.encode(text).ids) == text);
+  CHECK(t.difference(Tokenizer(parse_tokenizer_json(tokenizer_json(definition).dump(), "saved"),
+                               "saved")) == "");
+  const std::vector<std::string> reversed(texts.rbegin(), texts.rend());
+  CHECK(t.difference(Tokenizer(train_bpe(reversed, {.vocab_size = 270, .min_frequency = 2}),
+                               "reversed")) == "");
+  CHECK_THROWS_AS(train_bpe(texts, {.vocab_size = 256}), Error);
+  CHECK_THROWS_AS(train_bpe(std::vector<std::string>{"\xff"}, {}), Error);
+}
+
+TEST_CASE("Unigram trainer: frequent pieces remain, and every character", "[tokenizer]") {
+  RandomStream random(5);
+  const std::vector<std::string> words = {"hello", "world",   "training", "pieces",   "of",
+                                          "the",   "unigram", "model",    "caf\u00e9"};
+  std::vector<std::string> texts;
+  for (int i = 0; i < 300; ++i) {
+    texts.emplace_back();
+    for (int k = 0; k < 8; ++k) texts.back() += words[random.below(words.size())] + " ";
+  }
+  UnigramTrainerOptions options;
+  options.vocab_size = 60;
+  std::int64_t reports = 0;
+  const TokenizerDefinition definition =
+      train_unigram(texts, options, [&](std::int64_t, std::int64_t) { ++reports; });
+  CHECK(reports > 1);
+  const Tokenizer t(definition, "trained");
+  CHECK(t.vocab_size() <= 60);
+  for (const std::string& word : words) {
+    CAPTURE(word);
+    CHECK(t.encode(" " + word).ids.size() == 1);  // so frequent that each is a piece
+  }
+  CHECK(t.encode("hello worldmodel").ids.size() <= 4);
+  CHECK(t.decode(t.encode("hello world").ids) == "hello world");
+  CHECK(t.encode("\u4e2d").ids.back() == 2);  // unknown
+  for (const char c : std::string("abcdefghilmnoprstuw")) {
+    const std::string letter(1, c);
+    if (std::string("helloworldtrainingpiecesofthunigramdcaf").find(c) != std::string::npos)
+      CHECK(t.id(letter).has_value());
+  }
+  CHECK(t.difference(Tokenizer(parse_tokenizer_json(tokenizer_json(definition).dump(), "saved"),
+                               "saved")) == "");
+  options.vocab_size = 10;
+  CHECK_THROWS_AS(train_unigram(texts, options), Error);
+  CHECK_THROWS_AS(train_unigram(std::vector<std::string>{}, {}), Error);
 }
