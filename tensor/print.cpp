@@ -190,7 +190,8 @@ class FloatFormat {
 std::string scalar_text(double value, DType dtype) {
   if (!std::isfinite(value)) return not_finite(value);
   const double magnitude = std::fabs(value);
-  if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e16)) {
+  const double limit = dtype == DType::f64 ? 1e16 : largest_plain(dtype);
+  if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= limit)) {
     const Parts parts = scientific(value, dtype, 1000, 0);
     return parts.whole + (parts.fraction.empty() ? "" : "." + parts.fraction) + "e" +
            parts.exponent;

@@ -51,6 +51,19 @@ TEST_CASE("bench matmul prints the 13 shapes of BERT, a JSON object a line", "[c
   CHECK(shapes.count("[768, 768, 1000]") == 1);
 }
 
+TEST_CASE("bench attention prints forward and backward, in f32 and bf16", "[command][bench]") {
+  for (const char* dtype : {"f32", "bf16"}) {
+    const auto lines = bench_lines({"bench", "attention", "--json", "--threads", "2", "--rounds", "1",
+                                    "--seconds", "0", "--dtype", dtype},
+                                   "GFLOP/s");
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0].find("name")->as_string("name") == "mrpc forward");
+    CHECK(lines[1].find("name")->as_string("name") == "mrpc forward + backward");
+    CHECK(lines[1].find("shape")->dump() == "[16, 829, 12, 64]");
+    CHECK(lines[1].find("dtype")->as_string("dtype") == dtype);
+  }
+}
+
 TEST_CASE("bench stream prints every stream, plain and non-temporal", "[command][bench]") {
   const auto lines = bench_lines({"bench", "stream", "--json", "--threads", "2", "--rounds", "1",
                                   "--seconds", "0", "--megabytes", "16"},

@@ -44,6 +44,7 @@ TEST_CASE("Every command has help on stdout", "[command]") {
                                            {"detokenize"},
                                            {"bench"},
                                            {"bench", "matmul"},
+                                           {"bench", "attention"},
                                            {"bench", "stream"},
                                            {"bench", "tokenizer"}};
   for (Arguments arguments : commands) {
