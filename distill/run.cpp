@@ -18,7 +18,7 @@ constexpr double kRateTrained = 2e-5;
 constexpr double kRateRandom = 5e-4;
 
 // What a run works on.
-struct Prepared {
+struct Ingredients {
   std::optional<ModelDirectory> teacher_directory;
   std::unique_ptr<Model> teacher;
   std::unique_ptr<Model> model;  // the one that learns
@@ -32,7 +32,7 @@ class Preparation {
  public:
   Preparation(Recipe& recipe, const RunCallbacks& callbacks) : recipe_(recipe), callbacks_(callbacks) {}
 
-  Prepared operator()() {
+  Ingredients operator()() {
     const Table train = read(recipe_.data, true);
     std::optional<Table> dev;
     if (!recipe_.dev.empty()) dev = read(recipe_.dev, false);
@@ -184,7 +184,7 @@ class Preparation {
 
   Recipe& recipe_;
   const RunCallbacks& callbacks_;
-  Prepared result_;
+  Ingredients result_;
 };
 
 // OUT must be empty, or the user says what shall happen to what it holds.
@@ -212,7 +212,7 @@ void check_same_recipe(const Recipe& recipe) {
 RunSummary run_recipe(Recipe recipe, const RunOptions& options, const RunCallbacks& callbacks) {
   recipe.check_values();
   open_output(recipe, options);
-  Prepared prepared = Preparation(recipe, callbacks)();
+  Ingredients prepared = Preparation(recipe, callbacks)();
   if (options.resume) check_same_recipe(recipe);
   const fs::path out = recipe.out;
   if (options.overwrite && !options.resume) fs::remove_all(out / "checkpoints");

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "tensor/kernels.h"
 #include "tensor/row_sparse.h"
 #include "tensor/tensor.h"
 

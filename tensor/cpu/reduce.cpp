@@ -28,9 +28,7 @@ RETORT_INLINE double extreme_of_row(const S* x, std::int64_t n) {
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
     best = Op::combine(best, only(load(x + i, lanes), empty, lanes));
   });
-  return static_cast<double>(fold(best, [](T a, T b) {
-    return static_cast<T>(Op::combine(static_cast<double>(a), static_cast<double>(b)));
-  }));
+  return static_cast<double>(fold(best, [](Vec<T> a, Vec<T> b) { return Op::combine(a, b); }));
 }
 
 struct Maximum {
