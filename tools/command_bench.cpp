@@ -28,6 +28,7 @@ struct Family {
 // The hook: a family of cases is a file bench_NAME.cpp and a line here.
 constexpr Family kFamilies[] = {
     {"matmul", "Matrix products of BERT-base, forward and backward", matmul_cases},
+    {"ops", "Norms, softmax, GELU, dropout and a KD loss, forward and backward", ops_cases},
     {"stream", "Streams through memory: arrays read, arrays written, places at once", stream_cases},
 };
 
