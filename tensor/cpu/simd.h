@@ -234,28 +234,22 @@ template <class V> RETORT_INLINE typename V::Mask first_lanes(std::int64_t n) { 
 template <class V> RETORT_INLINE bool first_lanes(std::int64_t n) { return n > 0; }
 #endif
 
-/// Lane i + By in lane i (what the last lanes hold doesn't matter).
+/// shifted_lanes: lane i + By in lane i (what the last lanes hold doesn't matter).
 #if defined(RETORT_ISA_avx2)
 template <int By> RETORT_INLINE VecF shifted_lanes(VecF x) {
   if constexpr (By == 4) return {_mm256_permute2f128_ps(x.value, x.value, 0x11)};
   else return {_mm256_permute_ps(x.value, By == 2 ? 0x0E : 0x01)};
 }
+RETORT_INLINE float first_lane(VecF x) { return _mm256_cvtss_f32(x.value); }
 #elif defined(RETORT_ISA_avx512)
 template <int By> RETORT_INLINE VecF shifted_lanes(VecF x) {
   if constexpr (By >= 4) return {_mm512_shuffle_f32x4(x.value, x.value, By == 8 ? 0x0E : 0x01)};
   else return {_mm512_permute_ps(x.value, By == 2 ? 0x0E : 0x01)};
 }
-#endif
-RETORT_INLINE float first_lane(Vec<float> x) {
-#if defined(RETORT_ISA_avx2)
-  return _mm256_cvtss_f32(x.value);
-#elif defined(RETORT_ISA_avx512)
-  return _mm512_cvtss_f32(x.value);
+RETORT_INLINE float first_lane(VecF x) { return _mm512_cvtss_f32(x.value); }
 #else
-  return x.value;
+template <class T> RETORT_INLINE T first_lane(Vec<T> x) { return x.value; }
 #endif
-}
-RETORT_INLINE double first_lane(Vec<double> x) { return x.value; }
 
 /// All lanes folded by combine(vector, vector): the upper half onto the lower one until one is left.
 template <class T, class F> RETORT_INLINE T fold(Vec<T> x, F combine) {
