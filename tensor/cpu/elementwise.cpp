@@ -203,7 +203,7 @@ void unary(const Launch&, const UnaryArgs& args) {
     for_pieces_of(args.plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
       const S* from = x + at[0];
       S* to = y + at[1];
-      const Writer<S> writer(to, inner.rows * inner.size);
+      const Writer<S> writer(to, n < kBuffer ? 0 : inner.rows * inner.size);
       if constexpr (std::is_same_v<S, T>)
         if (stride[0] == 1 && stride[1] == 1 && !writer.around())
           return loop(from, to, n, args.first, args.second);
@@ -236,7 +236,7 @@ RETORT_INLINE void map(MapLoop<Compute<S>, N> loop, const S* const (&inputs)[N],
         for (T& lane : buffer[k]) lane = static_cast<T>(number);
     for_pieces_of(plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
       S* to = y + at[N];
-      const Writer<S> writer(to, inner.rows * inner.size);
+      const Writer<S> writer(to, n < kBuffer ? 0 : inner.rows * inner.size);
       const T* from[N];
       if constexpr (std::is_same_v<S, T>)
         if (fast && !writer.around()) {
