@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "tensor/cpu/export.h"
-#include "tensor/cpu/loops.h"
+#include "tensor/cpu/rows.h"
 #include "tensor/cpu/simd_math.h"
 
 namespace retort::isa::RETORT_ISA {
@@ -80,11 +80,21 @@ RETORT_INLINE void gather(Compute<S>* buffer, const S* x, std::int64_t stride, s
     for (std::int64_t i = 0; i < n; ++i) buffer[i] = read(x + i * stride);
   }
 }
+/// The next n numbers of an operand: where they are, or gathered.
 template <class S>
-RETORT_INLINE void scatter(S* y, std::int64_t stride, const Compute<S>* buffer, std::int64_t n) {
+RETORT_INLINE const Compute<S>* fetch(Compute<S>* buffer, const S* x, std::int64_t stride,
+                                      std::int64_t n) {
+  if constexpr (std::is_same_v<S, Compute<S>>)
+    if (stride == 1) return x;
+  gather(buffer, x, stride, n);
+  return buffer;
+}
+template <class S>
+RETORT_INLINE void scatter(S* y, std::int64_t stride, const Compute<S>* buffer, std::int64_t n,
+                           const Writer<S>& writer) {
   if (stride == 1) {
     sweep<Compute<S>>(
-        n, [&](std::int64_t i, auto lanes) { store(y + i, load(buffer + i, lanes), lanes); });
+        n, [&](std::int64_t i, auto lanes) { writer(y + i, load(buffer + i, lanes), lanes); });
   } else {
     for (std::int64_t i = 0; i < n; ++i) write(y + i * stride, buffer[i]);
   }
@@ -158,6 +168,7 @@ void unary_transposed(const UnaryArgs& args) {
   const std::int64_t across = (columns + kTile - 1) / kTile;
   const std::int64_t tiles = across * ((rows + kTile - 1) / kTile);  // per matrix
   const std::int64_t matrices = count(args.plan, last - 1);
+  const Writer<S> plain(static_cast<const S*>(args.y), 0);  // of few columns at a time
   parallel_ranges(
       matrices * tiles, kGrain / (kTile * kTile), [&](std::int64_t first, std::int64_t stop, int) {
         for (std::int64_t tile = first; tile < stop; ++tile) {
@@ -173,7 +184,7 @@ void unary_transposed(const UnaryArgs& args) {
             for (std::int64_t i = 0; i < height; ++i) buffer[i][j] = read(x + i + j * x_stride);
           for (std::int64_t i = 0; i < height; ++i) {
             loop(buffer[i], buffer[i], width, args.first, args.second);
-            scatter(y + i * y_row, y_stride, buffer[i], width);
+            scatter(y + i * y_row, y_stride, buffer[i], width, plain);
           }
         }
       });
@@ -192,15 +203,18 @@ void unary(const Launch&, const UnaryArgs& args) {
     for_pieces_of(args.plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
       const S* from = x + at[0];
       S* to = y + at[1];
+      const Writer<S> writer(to, n < kBuffer ? 0 : inner.rows * inner.size);
       if constexpr (std::is_same_v<S, T>)
-        if (stride[0] == 1 && stride[1] == 1) return loop(from, to, n, args.first, args.second);
+        if (stride[0] == 1 && stride[1] == 1 && !writer.around())
+          return loop(from, to, n, args.first, args.second);
       T buffer[kBuffer];
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
-        gather(buffer, from + begin * stride[0], stride[0], size);
-        loop(buffer, buffer, size, args.first, args.second);
-        scatter(to + begin * stride[1], stride[1], buffer, size);
+        const T* numbers = fetch(buffer, from + begin * stride[0], stride[0], size);
+        loop(numbers, buffer, size, args.first, args.second);
+        scatter(to + begin * stride[1], stride[1], buffer, size, writer);
       }
+      writer.finish();
     });
   });
 }
@@ -216,27 +230,30 @@ RETORT_INLINE void map(MapLoop<Compute<S>, N> loop, const S* const (&inputs)[N],
   for (int k = 0; k < N; ++k) fast = fast && (stride[k] == 0 || stride[k] == 1);
   constexpr std::int64_t kContiguous[] = {1, 1, 1};
   for_piece_ranges(inner, [&](std::int64_t first, std::int64_t last) {
-    T buffer[N][kBuffer];
+    T buffer[N][kBuffer], results[kBuffer];
     for (int k = 0; k < N; ++k)
       if (!inputs[k])
         for (T& lane : buffer[k]) lane = static_cast<T>(number);
     for_pieces_of(plan, inner, first, last, [&](const std::int64_t* at, std::int64_t n) {
       S* to = y + at[N];
+      const Writer<S> writer(to, n < kBuffer ? 0 : inner.rows * inner.size);
       const T* from[N];
       if constexpr (std::is_same_v<S, T>)
-        if (fast) {
+        if (fast && !writer.around()) {
           for (int k = 0; k < N; ++k)
             from[k] = inputs[k] ? expand(buffer[k], inputs[k] + at[k], stride[k]) : buffer[k];
           return loop(from, stride, to, n);
         }
-      for (int k = 0; k < N; ++k) from[k] = buffer[k];
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
         for (int k = 0; k < N; ++k)
-          if (inputs[k]) gather(buffer[k], inputs[k] + at[k] + begin * stride[k], stride[k], size);
-        loop(from, kContiguous, buffer[0], size);
-        scatter(to + begin * stride[N], stride[N], buffer[0], size);
+          from[k] = inputs[k]
+                        ? fetch(buffer[k], inputs[k] + at[k] + begin * stride[k], stride[k], size)
+                        : buffer[k];
+        loop(from, kContiguous, results, size);
+        scatter(to + begin * stride[N], stride[N], results, size, writer);
       }
+      writer.finish();
     });
   });
 }

@@ -41,6 +41,11 @@ class Writer {
   RETORT_INLINE Writer(const S* y, std::int64_t rows, std::int64_t columns)
       : around_(rows * columns * kSize > kStreamBytes && columns * kSize % 64 == 0 &&
                 reinterpret_cast<std::uintptr_t>(y) % 64 == 0) {}
+  /// For a piece of an array of so many elements.
+  RETORT_INLINE Writer(const S* piece, std::int64_t elements)
+      : around_(elements * kSize > kStreamBytes &&
+                reinterpret_cast<std::uintptr_t>(piece) % 64 == 0) {}
+  RETORT_INLINE bool around() const { return around_; }
   RETORT_INLINE void operator()(S* p, Vec<Compute<S>> x, AllLanes) const {
     if (around_) store_around(p, x);
     else store(p, x);

@@ -77,6 +77,25 @@ TEST_CASE("bench stream prints every stream, plain and non-temporal", "[command]
   }
 }
 
+TEST_CASE("bench ops prints what memory bounds, in every dtype", "[command][bench]") {
+  for (const char* dtype : {"f32", "bf16", "f16"}) {
+    const auto lines = bench_lines({"bench", "ops", "--json", "--threads", "2", "--rounds", "1",
+                                    "--seconds", "0", "--megabytes", "16", "--dtype", dtype},
+                                   "GB/s");
+    std::map<std::string, int> names;
+    for (const Json& line : lines) {
+      ++names[line.find("name")->as_string("name")];
+      CHECK(line.find("dtype")->as_string("dtype") == dtype);
+    }
+    CHECK(names == std::map<std::string, int>{{"GELU", 1},
+                                              {"KD loss", 1},
+                                              {"RMS norm", 1},
+                                              {"dropout + residual", 1},
+                                              {"layer norm", 1},
+                                              {"softmax", 1}});
+  }
+}
+
 TEST_CASE("bench without --json names the CPU, the table and the limit", "[command][bench]") {
   const std::string text = output_of({"bench", "stream", "--threads", "1", "--rounds", "1",
                                       "--seconds", "0", "--megabytes", "16"});

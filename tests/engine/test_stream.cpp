@@ -49,6 +49,12 @@ TEST_CASE("streams: results larger than the caches have the same bits", "[stream
           CHECK(same_bits(whole.slice(0, begin, begin + 3), few));
         }
       };
+      check_rows("gelu", [](const Tensor& a, const Tensor&, std::uint32_t) {
+        return ops::unary(UnaryOp::gelu, a);
+      });
+      check_rows("gelu_backward", [](const Tensor& a, const Tensor& b, std::uint32_t) {
+        return ops::binary(BinaryOp::gelu_backward, b, a);
+      });
       check_rows("softmax",
                  [](const Tensor& a, const Tensor&, std::uint32_t) { return ops::softmax(a); });
       check_rows("log_softmax", [](const Tensor& a, const Tensor&, std::uint32_t) {
