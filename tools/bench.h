@@ -39,6 +39,7 @@ struct BenchCase {
 using MakeCases = std::vector<BenchCase> (*)(const BenchOptions& options);
 
 std::vector<BenchCase> matmul_cases(const BenchOptions& options);
+std::vector<BenchCase> optimizer_cases(const BenchOptions& options);
 std::vector<BenchCase> stream_cases(const BenchOptions& options);
 
 }  // namespace retort::tools

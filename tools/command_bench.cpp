@@ -28,6 +28,8 @@ struct Family {
 // The hook: a family of cases is a file bench_NAME.cpp and a line here.
 constexpr Family kFamilies[] = {
     {"matmul", "Matrix products of BERT-base, forward and backward", matmul_cases},
+    {"optimizer", "Norm of the gradients, clipping and AdamW over 67 M parameters",
+     optimizer_cases},
     {"stream", "Streams through memory: arrays read, arrays written, places at once", stream_cases},
 };
 
