@@ -30,6 +30,8 @@ constexpr Family kFamilies[] = {
     {"matmul", "Matrix products of BERT-base, forward and backward", matmul_cases},
     {"attention", "Attention over sequences without padding, forward and backward", attention_cases},
     {"ops", "Norms, softmax, GELU, dropout and a KD loss, forward and backward", ops_cases},
+    {"optimizer", "Norm of the gradients, clipping and AdamW over 67 M parameters",
+     optimizer_cases},
     {"stream", "Streams through memory: arrays read, arrays written, places at once", stream_cases},
 };
 

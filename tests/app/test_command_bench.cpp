@@ -96,6 +96,22 @@ TEST_CASE("bench ops prints what memory bounds, in every dtype", "[command][benc
   }
 }
 
+TEST_CASE("bench optimizer prints the norm, the update and both together", "[command][bench]") {
+  const auto lines = bench_lines({"bench", "optimizer", "--json", "--threads", "2", "--rounds", "1",
+                                  "--seconds", "0", "--megabytes", "64"},
+                                 "GB/s");
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].find("name")->as_string("name") == "norm");
+  CHECK(lines[1].find("name")->as_string("name") == "adamw");
+  CHECK(lines[2].find("name")->as_string("name") == "clip + adamw");
+  // Four arrays of f32 in at most 64 MB.
+  for (const Json& line : lines) {
+    const auto count = line.find("shape")->as_array("shape")[0].as_integer("parameters");
+    CHECK(count <= (64 << 20) / 16);
+    CHECK(count > (48 << 20) / 16);
+  }
+}
+
 TEST_CASE("bench without --json names the CPU, the table and the limit", "[command][bench]") {
   const std::string text = output_of({"bench", "stream", "--threads", "1", "--rounds", "1",
                                       "--seconds", "0", "--megabytes", "16"});
