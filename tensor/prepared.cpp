@@ -40,8 +40,8 @@ Tensor Prepared::packed(const Tensor& b, DType compute) {
   const std::lock_guard lock(mutex_);
   Copy* place = nullptr;
   for (Copy& copy : copies_) {
-    if (copy.data != b.raw() || copy.shape != b.shape() || copy.strides != b.strides() ||
-        copy.compute != compute)
+    if (copy.storage.lock() != b.storage() || copy.data != b.raw() || copy.shape != b.shape() ||
+        copy.strides != b.strides() || copy.compute != compute)
       continue;
     if (copy.version == b.storage()->version && copy.isa == table.isa) return copy.packed;
     place = &copy;
@@ -49,7 +49,7 @@ Tensor Prepared::packed(const Tensor& b, DType compute) {
   if (!place) {
     // What belonged to another memory than this is stale for good.
     std::erase_if(copies_, [&](const Copy& copy) {
-      return copy.data != b.raw() || copy.version != b.storage()->version;
+      return copy.storage.lock() != b.storage() || copy.version != b.storage()->version;
     });
     copies_.emplace_back();
     place = &copies_.back();
@@ -64,8 +64,8 @@ Tensor Prepared::packed(const Tensor& b, DType compute) {
     place->packed = Tensor::empty({bytes}, DType::u8);
   table.matmul_pack[number]({nullptr, place->packed.mutable_raw()}, args);
   if (b.storage()->read_only) give_back_pages(b);
-  *place = {b.raw(),   b.shape(),    b.strides(), compute, b.storage()->version,
-            table.isa, place->packed};
+  *place = {b.storage(),          b.raw(),   b.shape(),    b.strides(), compute,
+            b.storage()->version, table.isa, place->packed};
   ++made_;
   return place->packed;
 }

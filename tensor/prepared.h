@@ -7,6 +7,7 @@
 // its place. Packing ahead changes no bit of a product.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -28,6 +29,7 @@ class Prepared {
 
  private:
   struct Copy {
+    std::weak_ptr<Storage> storage;  // not an address, which other memory may get later
     const void* data = nullptr;
     Shape shape, strides;
     DType compute = DType::f32;
