@@ -352,7 +352,7 @@ void JsonNode::visit(bool object, void* context, Visit call_back) const {
 }
 
 std::string_view JsonNode::as_string(std::string_view what) const {
-  check(is_string(), what, ": expected a string, found a ", to_json("").kind());
+  if (!is_string()) fail(what, ": expected a string, found a ", to_json("").kind());
   return std::string_view(element_of(element_));
 }
 

@@ -140,7 +140,8 @@ TEST_CASE("model directory: which file, and what the configuration says", "[toke
   CHECK(load_error(folder.path()).find("expected at least 1") != std::string::npos);
   fs::remove(folder.path() / "tokenizer.json");
   folder.write("tokenizer_config.json",
-               R"({"added_tokens_decoder":{"99999999999":{"content":"x"}}})");
+               R"({"cls_token":"<s>","sep_token":"</s>",)"
+               R"("added_tokens_decoder":{"99999999999":{"content":"x"}}})");
   CHECK(load_error(folder.path()).find("\"99999999999\" is not a token id") != std::string::npos);
   folder.write("added_tokens.json", R"({"x":7})");
   CHECK(load_error(folder.path()).find("added_tokens.json: is not supported") != std::string::npos);

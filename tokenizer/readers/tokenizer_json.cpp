@@ -23,7 +23,8 @@ class Reader {
  public:
   Reader(std::string_view text, const std::string& name)
       : name_(name), document_(text, name), root_(document_.root()) {
-    check(root_.is_object(), name_, ": expected an object, found a ", root_.to_json(name_).kind());
+    if (!root_.is_object())
+      fail(name_, ": expected an object, found a ", root_.to_json(name_).kind());
   }
 
   TokenizerDefinition read() {
