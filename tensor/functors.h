@@ -142,9 +142,10 @@ struct GeluTanhBackward {
     const V one = like(b, 1);
     const V x = max(min(b, like(b, 40)), like(b, -40));
     const V c = like(b, kTwoSqrtTwoOverPi);
-    const V s = Sigmoid{}(c * fma(like(b, kGeluCubic) * x, x * x, x));
+    const V z = c * fma(like(b, kGeluCubic) * x, x * x, x);
     const V slope = c * fma(like(b, 3 * kGeluCubic) * x, x, one);
-    return a * fma(x * slope, s * (one - s), s);
+    const V t = exp(-max(z, -z)), r = one / (one + t);  // σ(|z|) = r, σ(−|z|) = t·r: no 1 − σ
+    return a * fma(x * slope, t * r * r, select(less(z, like(b, 0)), t * r, r));
   }
 };
 

@@ -1,4 +1,5 @@
 // Cases of matrix products, against broadcast products summed up.
+#include "tensor/prepared.h"
 #include "tests/engine/cases.h"
 
 namespace retort::testing {
@@ -56,6 +57,16 @@ std::vector<Case> matmul_cases() {
        .functions = {"linear"},
        .kernels = {"matmul"},
        .f = [](const Variables& in) { return linear(in[0], in[1]); },
+       .shapes = {{{2, 3}, {4, 3}}, {{40, 33}, {17, 33}}},
+       .reference = [](const Variables& in) { return product(in[0], transpose(in[1])); },
+       .extreme = true},
+      {.name = "linear: packed ahead",
+       .functions = {"linear"},
+       .kernels = {"matmul", "matmul_pack"},
+       .f =
+           [](const Variables& in) {
+             return linear(in[0], in[1], {}, {.prepared = std::make_shared<Prepared>()});
+           },
        .shapes = {{{2, 3}, {4, 3}}, {{40, 33}, {17, 33}}},
        .reference = [](const Variables& in) { return product(in[0], transpose(in[1])); },
        .extreme = true},
