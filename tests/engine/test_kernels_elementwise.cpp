@@ -40,7 +40,7 @@ double reference(UnaryOp op, double x) {
     case UnaryOp::silu:
       return x * sigmoid(x);
     case UnaryOp::softplus:
-      return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))) + 0 * x;
+      return std::isnan(x) ? x : std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x)));
     case UnaryOp::gelu:
       return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
     case UnaryOp::relu:
