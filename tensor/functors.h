@@ -116,6 +116,7 @@ RETORT_BINARY(SigmoidBackward, a*(b*(like(b, 1) - b)));
 /// dy · (Φ(x) + x·φ(x)).
 RETORT_BINARY(GeluBackward, a*(like(b, 0.5) * (like(b, 1) + erf(b * like(b, kSqrtHalf))) +
                                b * like(b, kInverseSqrtTwoPi) * exp(like(b, -0.5) * b * b)));
+
 /// σ(x) and 1 − σ(x), neither from the other, which would cancel.
 template <class V>
 struct Logistic {
