@@ -38,8 +38,8 @@ Variable slice(const Variable& x, int dim, std::int64_t begin, std::int64_t end,
 Variable embed_slice(const Variable& x, int dim, std::int64_t begin, std::int64_t size,
                      std::int64_t step) {
   Shape shape = x.shape();
-  check(step >= 1 && (shape[dim] <= 1 || step <= size), "embed_slice: expected a step from 1 to ",
-        size, ", found ", step);
+  check(step >= 1 && (shape[dim] <= 1 || step <= size), "embed_slice: expected a step from 1 to ", size,
+        ", found ", step);
   const std::int64_t end = shape[dim] == 0 ? begin : begin + (shape[dim] - 1) * step + 1;
   shape[dim] = size;
   Tensor y = Tensor::zeros(shape, x.dtype());

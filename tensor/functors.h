@@ -116,12 +116,26 @@ RETORT_BINARY(SigmoidBackward, a*(b*(like(b, 1) - b)));
 /// dy · (Φ(x) + x·φ(x)).
 RETORT_BINARY(GeluBackward, a*(like(b, 0.5) * (like(b, 1) + erf(b * like(b, kSqrtHalf))) +
                                b * like(b, kInverseSqrtTwoPi) * exp(like(b, -0.5) * b * b)));
+
+/// σ(x) and 1 − σ(x), neither from the other, which would cancel.
+template <class V>
+struct Logistic {
+  V value, complement;
+};
+template <class V>
+RETORT_HOST_DEVICE inline Logistic<V> logistic(V x) {
+  const V e = exp(-abs(x));
+  const V larger = like(x, 1) / (like(x, 1) + e), smaller = e * larger;
+  const auto negative = less(x, like(x, 0));
+  return {select(negative, smaller, larger), select(negative, larger, smaller)};
+}
+
 /// dy · σ · (1 + x·(1 − σ)), σ = σ(x).
 struct SiluBackward {
   template <class V>
   RETORT_HOST_DEVICE V operator()(V a, V b) const {
-    const V s = Sigmoid{}(b);
-    return a * (s * (like(b, 1) + b * (like(b, 1) - s)));
+    const Logistic<V> s = logistic(b);
+    return a * (s.value * fma(b, s.complement, like(b, 1)));
   }
 };
 
@@ -139,13 +153,11 @@ struct GeluTanh {
 struct GeluTanhBackward {
   template <class V>
   RETORT_HOST_DEVICE V operator()(V a, V b) const {
-    const V one = like(b, 1);
     const V x = max(min(b, like(b, 40)), like(b, -40));
     const V c = like(b, kTwoSqrtTwoOverPi);
-    const V z = c * fma(like(b, kGeluCubic) * x, x * x, x);
-    const V slope = c * fma(like(b, 3 * kGeluCubic) * x, x, one);
-    const V t = exp(-max(z, -z)), r = one / (one + t);  // σ(|z|) = r, σ(−|z|) = t·r: no 1 − σ
-    return a * fma(x * slope, t * r * r, select(less(z, like(b, 0)), t * r, r));
+    const Logistic<V> s = logistic(c * fma(like(b, kGeluCubic) * x, x * x, x));
+    const V slope = c * fma(like(b, 3 * kGeluCubic) * x, x, like(b, 1));
+    return a * fma(x * slope, s.value * s.complement, s.value);
   }
 };
 
