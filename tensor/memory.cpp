@@ -98,7 +98,7 @@ void CachingAllocator::release(const Block& block) {
   statistics_.active_bytes -= piece->bytes;
   --statistics_.active_blocks;
   // What lies behind joins what lies before it.
-  const auto join = [this](Piece* left, Piece* right) {
+  const auto join = [](Piece* left, Piece* right) {
     left->bytes += right->bytes;
     left->behind = right->behind;
     if (left->behind) left->behind->before = left;

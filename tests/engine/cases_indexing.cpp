@@ -78,7 +78,7 @@ Case gather_case(int dim, DType dtype) {
 }
 
 Case scatter_case(int dim) {
-  const auto index = [dim](const Shape& shape) {  // of what is added
+  const auto index = [](const Shape& shape) {  // of what is added
     return indices(shape, 3, DType::i64);
   };
   return {.name = "scatter_add along " + std::to_string(dim),
