@@ -161,12 +161,11 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   /// One block of c, while the one before it is finished and lines of `next` and c are fetched.
-  void multiply(const Rows& a, const Word* b, std::int64_t steps, std::int64_t rows,
-                std::int64_t columns, const Target& to) {
+  void multiply(const Steps& steps, std::int64_t rows, std::int64_t columns, const Target& to) {
     float* const sums = sums_ + turn_ * kSideFloats;
-    Prefetch c = Prefetch::matrix(to.c, to.row_bytes, 1, rows, columns * to.width(), steps);
-    const std::int64_t count = ceil_div(pending_.rows, larger(1, steps));
-    multiply_block(a, b, steps, rows, columns, sums, [&]() {
+    Prefetch c = Prefetch::matrix(to.c, to.row_bytes, 1, rows, columns * to.width(), steps.count);
+    const std::int64_t count = ceil_div(pending_.rows, larger(1, steps.count));
+    multiply_block(steps, rows, columns, sums, [&]() {
       next.read();
       c.write();
       pending_.finish(count);
@@ -189,8 +188,15 @@ class Worker {
 /// Packed panels of B and the columns of c that belong to them.
 struct Panels {
   const Word* packed;
-  std::int64_t count, columns;  // the last panel may be narrow
+  std::int64_t first, count, columns;  // the last panel may be narrow
+  std::int64_t steps;
   Target to;
+
+  /// The steps of a block in `panel`. Every second panel of c goes through k backwards: what the
+  /// block before it read last is still in the first-level cache.
+  Steps along(const Rows& a, std::int64_t panel) const {
+    return Steps(a, packed + panel * steps * kStepWords, steps, (first + panel) % 2 != 0);
+  }
 
   /// Block (i, panel) of c.
   Target target(std::int64_t i, std::int64_t panel) const {
@@ -213,7 +219,7 @@ Panels panels_of(const MatmulArgs& g, char* c, const Word* packed, std::int64_t 
             g.gelu};
   to.row_bytes *= to.width();
   to.c += j * to.width();
-  return {packed, count, smaller(count * kSide, g.n - j), to};
+  return {packed, first, count, smaller(count * kSide, g.n - j), ceil_div(g.k, kStep), to};
 }
 
 /// Rows [begin, end): stripe by stripe, each through all panels, which stay in the L2 cache.
@@ -233,8 +239,7 @@ void multiply_stripes(const MatmulArgs& g, const Half* a, const Panels& b, std::
     worker.next = Prefetch::matrix(x + kSide * g.a_row, g.a_row, g.a_col,
                                    smaller(kSide, end - i - kSide), g.k, b.count * sizes.steps);
     for (std::int64_t panel = 0; panel < b.count; ++panel)
-      worker.multiply(stripe, b.packed + panel * sizes.panel, sizes.steps, rows, b.width(panel),
-                      b.target(i, panel));
+      worker.multiply(b.along(stripe, panel), rows, b.width(panel), b.target(i, panel));
   }
 }
 
@@ -258,8 +263,8 @@ void multiply_packed_rows(const MatmulArgs& g, const Half* a, const Panels& b, s
     worker.next = Prefetch::matrix(packed + sizes.panel, sizes.panel, 1,
                                    panel + 1 < b.count ? 1 : 0, sizes.panel, stripes * sizes.steps);
     for (std::int64_t i = begin; i < end; i += kSide)
-      worker.multiply(packed_rows(worker.room + (i - begin) / kSide * sizes.panel), packed,
-                      sizes.steps, smaller(kSide, end - i), b.width(panel), b.target(i, panel));
+      worker.multiply(b.along(packed_rows(worker.room + (i - begin) / kSide * sizes.panel), panel),
+                      smaller(kSide, end - i), b.width(panel), b.target(i, panel));
   }
 }
 

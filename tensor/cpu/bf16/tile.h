@@ -31,6 +31,23 @@ struct Rows {
   std::int64_t step_bytes;  // from a step to the next
 };
 
+/// The steps of two operands in the order in which they are multiplied.
+struct Steps {
+  Rows a;
+  const Word* b;
+  std::int64_t count;
+  std::int64_t b_words;  // from a step of B to the next
+
+  Steps(const Rows& rows, const Word* panel, std::int64_t steps, bool backwards)
+      : a(rows), b(panel), count(steps), b_words(kStepWords) {
+    if (!backwards || steps == 0) return;
+    a.at += (steps - 1) * a.step_bytes;
+    a.step_bytes = -a.step_bytes;
+    b += (steps - 1) * b_words;
+    b_words = -b_words;
+  }
+};
+
 RETORT_INLINE Rows packed_rows(const Word* packed) {
   return {reinterpret_cast<const char*>(packed), kTileWords * sizeof(Word), kTile * sizeof(Word),
           kStepWords * sizeof(Word)};
@@ -134,34 +151,33 @@ void tile_multiply() {
 
 #if defined(RETORT_ISA_amx) || defined(RETORT_ISA_amx_twin)
 
-/// c[32, 32] = the product of `steps` steps; the halves of rows and columns that the caller doesn't
+/// c[32, 32] = the product of the steps; the halves of rows and columns that the caller doesn't
 /// need are neither read nor written. c is aligned to a cache line. Calls between() after each
 /// step: the tiles leave most of the core idle.
 template <int RowHalves, int ColumnHalves, class F>
-RETORT_INLINE void multiply_tiles(Rows a, const Word* b, std::int64_t steps, float* c,
-                                  F&& between) {
+RETORT_INLINE void multiply_tiles(Steps x, float* c, F&& between) {
   constexpr std::int64_t kRow = kSide * sizeof(float);
   constexpr std::int64_t kHalf = kTileRows * kSide;  // floats between the halves of rows
   tile_zero<0>();
   tile_zero<1>();
   tile_zero<2>();
   tile_zero<3>();
-  for (std::int64_t step = 0; step < steps; ++step) {
-    tile_load<6>(b, 64);
-    tile_load<4>(a.at, a.row_bytes);
+  for (std::int64_t step = 0; step < x.count; ++step) {
+    tile_load<6>(x.b, 64);
+    tile_load<4>(x.a.at, x.a.row_bytes);
     tile_multiply<0, 4, 6>();
     if constexpr (ColumnHalves > 1) {
-      tile_load<7>(b + kTile, 64);
+      tile_load<7>(x.b + kTile, 64);
       tile_multiply<1, 4, 7>();
     }
     if constexpr (RowHalves > 1) {
-      tile_load<5>(a.at + a.half_bytes, a.row_bytes);
+      tile_load<5>(x.a.at + x.a.half_bytes, x.a.row_bytes);
       tile_multiply<2, 5, 6>();
     }
     if constexpr (RowHalves > 1 && ColumnHalves > 1) tile_multiply<3, 5, 7>();
     between();
-    a.at += a.step_bytes;
-    b += kStepWords;
+    x.a.at += x.a.step_bytes;
+    x.b += x.b_words;
   }
   tile_store<0>(c, kRow);
   if constexpr (ColumnHalves > 1) tile_store<1>(c + kTileWords, kRow);
@@ -175,16 +191,16 @@ struct TileScope {};
 
 /// The same by VDPBF16PS, eight rows at a time: 16 sums hide its latency.
 template <int RowHalves, int ColumnHalves, class F>
-RETORT_INLINE void multiply_tiles(Rows a, const Word* b, std::int64_t steps, float* c,
-                                  F&& between) {
+RETORT_INLINE void multiply_tiles(const Steps& steps, float* c, F&& between) {
   constexpr int kRows = 8;
   for (int i = 0; i < RowHalves * kTileRows; i += kRows) {
     __m512 sum[kRows][ColumnHalves];
     for (int r = 0; r < kRows; ++r)
       for (int h = 0; h < ColumnHalves; ++h) sum[r][h] = _mm512_setzero_ps();
+    const Rows& a = steps.a;
     const char* x = a.at + i / kTileRows * a.half_bytes + i % kTileRows * a.row_bytes;
-    const Word* y = b;
-    for (std::int64_t step = 0; step < steps; ++step) {
+    const Word* y = steps.b;
+    for (std::int64_t step = 0; step < steps.count; ++step) {
       for (int p = 0; p < kTileWords; ++p) {
         __m512bh line[ColumnHalves];
         for (int h = 0; h < ColumnHalves; ++h)
@@ -199,7 +215,7 @@ RETORT_INLINE void multiply_tiles(Rows a, const Word* b, std::int64_t steps, flo
       }
       if (i == 0) between();
       x += a.step_bytes;
-      y += kStepWords;
+      y += steps.b_words;
     }
     for (int r = 0; r < kRows; ++r)
       for (int h = 0; h < ColumnHalves; ++h)
@@ -211,14 +227,14 @@ RETORT_INLINE void multiply_tiles(Rows a, const Word* b, std::int64_t steps, flo
 
 /// The block's product by the smallest of the above that covers `rows` and `columns` (1 … 32).
 template <class F>
-RETORT_INLINE void multiply_block(const Rows& a, const Word* b, std::int64_t steps,
-                                  std::int64_t rows, std::int64_t columns, float* c, F&& between) {
+RETORT_INLINE void multiply_block(const Steps& steps, std::int64_t rows, std::int64_t columns,
+                                  float* c, F&& between) {
   if (rows > kTileRows) {
-    if (columns > kTileWords) multiply_tiles<2, 2>(a, b, steps, c, between);
-    else multiply_tiles<2, 1>(a, b, steps, c, between);
+    if (columns > kTileWords) multiply_tiles<2, 2>(steps, c, between);
+    else multiply_tiles<2, 1>(steps, c, between);
   } else {
-    if (columns > kTileWords) multiply_tiles<1, 2>(a, b, steps, c, between);
-    else multiply_tiles<1, 1>(a, b, steps, c, between);
+    if (columns > kTileWords) multiply_tiles<1, 2>(steps, c, between);
+    else multiply_tiles<1, 1>(steps, c, between);
   }
 }
 
