@@ -31,30 +31,39 @@ struct Bf16 {
   WorkspaceQuery<MatmulArgs> workspace;
   Kernel<MatmulPackArgs> pack;
   WorkspaceQuery<MatmulPackArgs> pack_size;
-  float (*add_up)(const std::vector<float>& a, const std::vector<float>& b);
+  float (*add_up)(const std::vector<float>& a, const std::vector<float>& b, bool backwards);
 };
 
-// TDPBF16PS: 32 elements of k at a time, the even and the odd ones apart, each by fused
-// multiply-adds.
-float add_by_tiles(const std::vector<float>& a, const std::vector<float>& b) {
+// Steps of 32 elements of k, last to first in every second 32 columns of c.
+float add_by_steps(const std::vector<float>& a, bool backwards,
+                   const std::function<void(float& sum, std::size_t begin, std::size_t end)>& add) {
+  const std::size_t steps = (a.size() + 31) / 32;
   float sum = 0;
-  for (std::size_t p = 0; p < a.size(); p += 32) {
-    float even = 0, odd = 0;
-    for (std::size_t q = p; q < std::min(p + 32, a.size()); ++q)
-      (q % 2 == 0 ? even : odd) = std::fma(a[q], b[q], q % 2 == 0 ? even : odd);
-    sum += even + odd;
+  for (std::size_t s = 0; s < steps; ++s) {
+    const std::size_t begin = 32 * (backwards ? steps - 1 - s : s);
+    add(sum, begin, std::min(begin + 32, a.size()));
   }
   return sum;
 }
 
+// TDPBF16PS: the even and the odd elements of a step apart, each by fused multiply-adds.
+float add_by_tiles(const std::vector<float>& a, const std::vector<float>& b, bool backwards) {
+  return add_by_steps(a, backwards, [&](float& sum, std::size_t begin, std::size_t end) {
+    float even = 0, odd = 0;
+    for (std::size_t p = begin; p < end; ++p)
+      (p % 2 == 0 ? even : odd) = std::fma(a[p], b[p], p % 2 == 0 ? even : odd);
+    sum += even + odd;
+  });
+}
+
 // VDPBF16PS: a pair at a time, the odd element first.
-float add_by_pairs(const std::vector<float>& a, const std::vector<float>& b) {
-  float sum = 0;
-  for (std::size_t p = 0; p < a.size(); p += 2) {
-    if (p + 1 < a.size()) sum = std::fma(a[p + 1], b[p + 1], sum);
-    sum = std::fma(a[p], b[p], sum);
-  }
-  return sum;
+float add_by_pairs(const std::vector<float>& a, const std::vector<float>& b, bool backwards) {
+  return add_by_steps(a, backwards, [&](float& sum, std::size_t begin, std::size_t end) {
+    for (std::size_t p = begin; p < end; p += 2) {
+      if (p + 1 < end) sum = std::fma(a[p + 1], b[p + 1], sum);
+      sum = std::fma(a[p], b[p], sum);
+    }
+  });
 }
 
 void for_every_bf16(const std::function<void(const Bf16&)>& f) {
@@ -140,7 +149,7 @@ struct Product {
       x.push_back(static_cast<float>(a.at(s, i, p)));
       y.push_back(static_cast<float>(b.at(s, p, j)));
     }
-    float sum = bf.add_up(x, y);
+    float sum = bf.add_up(x, y, j / 32 % 2 != 0);
     if (c.accumulate) sum += static_cast<float>(start.at(s, i, j));
     return c.bias ? sum + bias[static_cast<std::size_t>(j)] : sum;
   }
