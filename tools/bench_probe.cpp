@@ -199,16 +199,6 @@ void pass_chunk(const Stream& s, int places, const Pointers& p, std::int64_t beg
   }
 }
 
-Line read_lines(const float* p, std::int64_t count) {
-  constexpr int kChains = 8;
-  Line sum[kChains] = {};
-  for (std::int64_t i = 0; i < count; i += kChains * kLineFloats)
-    for (int chain = 0; chain < kChains; ++chain)
-      sum[chain] = add_lines(sum[chain], load_line(p + i + chain * kLineFloats));
-  for (int chain = 1; chain < kChains; ++chain) sum[0] = add_lines(sum[0], sum[chain]);
-  return sum[0];
-}
-
 }  // namespace
 
 std::string arithmetic_name(DType dtype) { return instruction_of(dtype).name; }
@@ -228,26 +218,6 @@ double arithmetic_peak(DType dtype) {
       [&] { parallel_chunks(chunks, [&](std::int64_t, int) { instruction.issue(iterations); }); });
   return static_cast<double>(chunks) * static_cast<double>(iterations) * instruction.operations /
          seconds / 1e9;
-}
-
-double cache_peak() {
-  constexpr std::int64_t kFloats = (512 << 10) / 4, kPasses = 8;
-  const std::int64_t threads = thread_count();
-  static Tensor memory;
-  if (!memory.defined() || memory.count() < threads * kFloats)
-    memory = Tensor::zeros({threads * kFloats});
-  const float* const data = memory.data<float>();
-  const auto pass = [&](std::int64_t passes) {
-    parallel_chunks(threads, [&](std::int64_t thread, int) {
-      for (std::int64_t i = 0; i < passes; ++i) {
-        const Line kept = read_lines(data + thread * kFloats, kFloats);
-        asm volatile("" : : "r,m"(&kept) : "memory");
-      }
-    });
-  };
-  pass(1);
-  const double seconds = seconds_of([&] { pass(kPasses); });
-  return static_cast<double>(threads * kPasses * kFloats * 4) / seconds / 1e9;
 }
 
 const std::vector<StreamWalk>& stream_walks() {

@@ -23,10 +23,6 @@ std::string arithmetic_name(DType dtype);
 /// thread.
 double arithmetic_peak(DType dtype);
 
-/// GB/s at which every thread reads 512 KiB again and again, which lie in its second-level cache
-/// unless a neighbour on the same core throws them out.
-double cache_peak();
-
 /// Bytes that the arrays of a measurement should have together, so that no cache holds them.
 std::int64_t beyond_caches();
 

@@ -50,54 +50,45 @@ struct Figure {
   double ratio() const { return figure / peak; }
 };
 
-// Whether the caches are ours: a virtual machine's neighbour on the same core empties the
-// second-level cache at times, and what was read from there then comes from far away.
-class Neighbour {
- public:
-  bool is_away() {
-    const double speed = cache_peak();
-    fastest_ = std::max(fastest_, speed);
-    const bool away = speed >= 0.85 * fastest_;
-    ++asked_;
-    if (away) ++away_;
-    return away;
-  }
-  double share_away() const {
-    return static_cast<double>(away_) / static_cast<double>(std::max(1, asked_));
-  }
+/// Which of the calls and probes of a case count.
+enum class Choice { median, best };
 
- private:
-  double fastest_ = 0;
-  int asked_ = 0, away_ = 0;
-};
+double choose(std::vector<double> values, Choice choice, bool smallest_is_best) {
+  if (choice == Choice::median) return median(std::move(values));
+  return smallest_is_best ? *std::min_element(values.begin(), values.end())
+                          : *std::max_element(values.begin(), values.end());
+}
 
-// One round of one case: medians over its calls and over the probes between them. With `neighbour`
-// only calls count before and after which it was away, if there are any, and up to ten times
-// `seconds` are spent on looking for them.
-Figure measure(const BenchCase& c, double seconds, Neighbour* neighbour) {
+// One round of one case: its calls, and the probes between them.
+Figure measure(const BenchCase& c, double seconds, Choice choice) {
   const bool stream = c.limit.arrays() > 0;
-  std::vector<double> times, peaks, quiet_times, quiet_peaks;
+  std::vector<double> times, peaks;
   if (stream) peaks.push_back(stream_peak(c.limit));
   c.call();
   const double start = now();
-  double limit = seconds;
-  bool away = neighbour && neighbour->is_away();
   do {
     if (!stream) peaks.push_back(arithmetic_peak(c.dtype));
     const double before = now();
     c.call();
     times.push_back(now() - before);
-    if (!neighbour) continue;
-    const bool was_away = away;
-    away = neighbour->is_away();
-    if (was_away && away) {
-      quiet_times.push_back(times.back());
-      quiet_peaks.push_back(peaks.back());
+  } while (now() - start < seconds);
+  return {c.work / choose(times, choice, true) / 1e9, choose(peaks, choice, false)};
+}
+
+// The round whose ratio is the median, since figure and peak belong together; or the best of each.
+Figure sum_up(std::vector<Figure>& rounds, Choice choice) {
+  if (choice == Choice::best) {
+    Figure best;
+    for (const Figure& f : rounds) {
+      best.figure = std::max(best.figure, f.figure);
+      best.peak = std::max(best.peak, f.peak);
     }
-    limit = quiet_times.size() < 3 ? 10 * seconds : seconds;
-  } while (now() - start < limit);
-  if (!quiet_times.empty()) return {c.work / median(quiet_times) / 1e9, median(quiet_peaks)};
-  return {c.work / median(times) / 1e9, median(peaks)};
+    return best;
+  }
+  const auto middle = rounds.begin() + static_cast<std::ptrdiff_t>(rounds.size() / 2);
+  std::nth_element(rounds.begin(), middle, rounds.end(),
+                   [](const Figure& a, const Figure& b) { return a.ratio() < b.ratio(); });
+  return *middle;
 }
 
 const char* unit_of(const BenchCase& c) { return c.limit.arrays() > 0 ? "GB/s" : "GFLOP/s"; }
@@ -144,7 +135,7 @@ struct Bench {
   std::string dtype = "f32", shapes = "bert";
   int threads = 0, rounds = 5, megabytes = 0;
   double seconds = 0.1;
-  bool json = false, quiet = false;
+  bool json = false, best = false;
 
   int run() const {
     apply_threads(threads);
@@ -158,29 +149,21 @@ struct Bench {
     const std::vector<BenchCase> cases = family->cases(options);
     if (!json)
       print(cpu_name() + ", " + kernels().isa + " table, " + std::to_string(thread_count()) +
-            " threads, arithmetic: " + arithmetic_name(options.dtype) + "; medians of " +
-            std::to_string(rounds) + " rounds\n");
+            " threads, arithmetic: " + arithmetic_name(options.dtype) +
+            (best ? "; best of " : "; medians of ") + std::to_string(rounds) + " rounds\n");
+    const Choice choice = best ? Choice::best : Choice::median;
     std::vector<std::vector<Figure>> figures(cases.size());
-    Neighbour neighbour;
     for (int round = 0; round < rounds; ++round)
       for (std::size_t i = 0; i < cases.size(); ++i)
-        figures[i].push_back(measure(cases[i], seconds, quiet ? &neighbour : nullptr));
+        figures[i].push_back(measure(cases[i], seconds, choice));
     double logarithms = 0;
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      // The round whose ratio is the median: figure and peak belong together.
-      const auto middle = figures[i].begin() + rounds / 2;
-      std::nth_element(figures[i].begin(), middle, figures[i].end(),
-                       [](const Figure& a, const Figure& b) { return a.ratio() < b.ratio(); });
-      print(json ? json_line(cases[i], *middle) : text_line(cases[i], *middle));
-      logarithms += std::log(middle->ratio());
+      const Figure figure = sum_up(figures[i], choice);
+      print(json ? json_line(cases[i], figure) : text_line(cases[i], figure));
+      logarithms += std::log(figure.ratio());
     }
     if (!json) {
-      char line[120];
-      if (quiet) {
-        std::snprintf(line, sizeof line, "the caches were left alone %.0f %% of the time\n",
-                      100 * neighbour.share_away());
-        print(line);
-      }
+      char line[80];
       std::snprintf(line, sizeof line, "geometric mean of the ratios: %.1f %%\n",
                     100 * std::exp(logarithms / static_cast<double>(cases.size())));
       print(line);
@@ -211,9 +194,9 @@ void add_bench(CLI::App& app, Action& action) {
     sub->add_option("--seconds", bench.seconds, "At least so long on a case in each round")
         ->capture_default_str()
         ->check(CLI::Range(0.0, 60.0));
-    sub->add_flag(
-        "--quiet", bench.quiet,
-        "Count only calls while no neighbour on the same core emptied its caches, if any");
+    sub->add_flag("--best", bench.best,
+                  "The fastest call and the fastest probe instead of medians: what repeats itself "
+                  "where neighbours share the caches");
     sub->add_option("--megabytes", bench.megabytes,
                     "Arrays of a case that memory bounds (0: more than the caches hold)")
         ->capture_default_str()
