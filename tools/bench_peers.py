@@ -5,10 +5,11 @@
         --blas libopenblas.so.0 --driver './gemm_dnnl 1 onednn'
 
 Each library runs in a process of its own, one after the other, in every round; a figure is the median over
-the rounds. --torch needs PyTorch (f32: MKL or whatever it was built with; bf16: oneDNN). --blas names a
-CBLAS to load; set what its kernels are chosen by yourself (OPENBLAS_CORETYPE=SkylakeX or Cooperlake: the
-default is a half-speed kernel on many CPUs). --driver runs a command that prints lines
-`name|threads|KIND LAYOUT MxNxK|GFLOP/s`. Ratios count, not figures: machines are shared and clocks drift.
+the rounds, or with --best the best of all calls, which repeats itself better where neighbours share a core.
+--torch needs PyTorch (f32: MKL or whatever it was built with; bf16: oneDNN). --blas names a CBLAS to load; set
+what its kernels are chosen by yourself (OPENBLAS_CORETYPE=SkylakeX or Cooperlake: the default is a half-speed
+kernel on many CPUs). --driver runs a command that prints lines `name|threads|KIND LAYOUT MxNxK|GFLOP/s`. Ratios
+count, not figures: machines are shared and clocks drift.
 """
 import argparse
 import json
@@ -26,15 +27,15 @@ SHAPES = [("NT", 2048, 768, 768), ("NT", 2048, 2304, 768), ("NT", 2048, 3072, 76
 FEED_FORWARD = ("", 2048, 3072, 768)  # linear + bias + GELU + linear
 
 
-def gflops(call, operations, seconds):
-    """Median over the calls of at least `seconds`, after a warm-up."""
+def gflops(call, operations, arguments):
+    """Median (or the best) of the calls of at least `arguments.seconds`, after a warm-up."""
     call()
     times, start = [], time.perf_counter()
-    while time.perf_counter() - start < seconds or len(times) < 3:
+    while time.perf_counter() - start < arguments.seconds or len(times) < 3:
         before = time.perf_counter()
         call()
         times.append(time.perf_counter() - before)
-    return operations / statistics.median(times) / 1e9
+    return operations / (min(times) if arguments.best else statistics.median(times)) / 1e9
 
 
 def report(layout, m, n, k, figure):
@@ -50,13 +51,13 @@ def run_torch(arguments):
         b = torch.rand((n, k) if layout[1] == "T" else (k, n)).to(dtype)
         a = a.t() if layout[0] == "T" else a
         b = b.t() if layout[1] == "T" else b
-        report(layout, m, n, k, gflops(lambda: torch.mm(a, b), 2.0 * m * n * k, arguments.seconds))
+        report(layout, m, n, k, gflops(lambda: torch.mm(a, b), 2.0 * m * n * k, arguments))
     layout, m, n, k = FEED_FORWARD
     x = torch.rand(m, k).to(dtype)
     first, second = torch.nn.Linear(k, n).to(dtype), torch.nn.Linear(n, k).to(dtype)
     gelu = torch.nn.functional.gelu
     with torch.no_grad():
-        report(layout, m, n, k, gflops(lambda: second(gelu(first(x))), 4.0 * m * n * k, arguments.seconds))
+        report(layout, m, n, k, gflops(lambda: second(gelu(first(x))), 4.0 * m * n * k, arguments))
 
 
 def run_blas(arguments):
@@ -70,7 +71,7 @@ def run_blas(arguments):
         code = {"N": 111, "T": 112}
         call = lambda: sgemm(101, code[layout[0]], code[layout[1]], m, n, k, one, a, m if layout[0] == "T" else k,
                              b, k if layout[1] == "T" else n, zero, c, n)
-        report(layout, m, n, k, gflops(call, 2.0 * m * n * k, arguments.seconds))
+        report(layout, m, n, k, gflops(call, 2.0 * m * n * k, arguments))
 
 
 def lines_of(command, environment):
@@ -102,6 +103,7 @@ def main():
     parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.1, help="on a shape, in each round")
+    parser.add_argument("--best", action="store_true", help="the best of all calls instead of medians")
     parser.add_argument("--torch", action="store_true")
     parser.add_argument("--blas", help="a CBLAS library (f32)")
     parser.add_argument("--driver", action="append", default=[], help="a command that prints figures")
@@ -113,6 +115,7 @@ def main():
     threads = str(arguments.threads)
     environment = dict(os.environ, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
     common = ["--threads", threads, "--dtype", arguments.dtype, "--seconds", str(arguments.seconds)]
+    common += ["--best"] if arguments.best else []
     runs = {"retort": ([arguments.retort, "bench", "matmul", "--json", "--rounds", "1", "--shapes", "all", *common],
                        figures_of_json)}
     if arguments.torch:
@@ -127,13 +130,14 @@ def main():
     for _ in range(arguments.rounds):
         for name, (command, parse) in runs.items():
             rounds[name].append(parse(lines_of(command, environment)))
-    medians = {name: {shape: statistics.median(found[shape] for found in of_all if shape in found)
+    middle = max if arguments.best else statistics.median
+    figures = {name: {shape: middle(found[shape] for found in of_all if shape in found)
                       for shape in of_all[0]} for name, of_all in rounds.items()}
 
     names = list(runs)
     print(f"{'shape':24}" + "".join(f"{name:>12}" for name in names) + "   GFLOP/s and retort / peer")
     for shape in SHAPES + [FEED_FORWARD]:
-        cells = [medians[name].get(shape) for name in names]
+        cells = [figures[name].get(shape) for name in names]
         if cells[0] is None:
             continue
         ratios = "".join(f"  {cells[0] / cell:5.2f}" if cell else "      -" for cell in cells[1:])
@@ -141,12 +145,12 @@ def main():
         print(f"{title:24}" + "".join(f"{cell:12.1f}" if cell else f"{'-':>12}" for cell in cells) + ratios)
     for title, layouts in (("all 13", ("NT", "NN", "TN")), ("NT", ("NT",)), ("NN", ("NN",)), ("TN", ("TN",))):
         shapes = [shape for shape in SHAPES if shape[0] in layouts]
-        means = [geometric_mean([medians[name][shape] for shape in shapes if shape in medians[name]]) for name in names]
+        means = [geometric_mean([figures[name][shape] for shape in shapes if shape in figures[name]]) for name in names]
         print(f"{'geometric mean, ' + title:24}" + "".join(f"{mean:12.1f}" for mean in means) +
               "".join(f"  {means[0] / mean:5.2f}" for mean in means[1:]))
     # The forward product whose gradient a backward one is.
     forward = {"NN": lambda m, n, k: ("NT", m, k, n), "TN": lambda m, n, k: ("NT", k, m, n)}
-    backward = {shape: medians["retort"][shape] / medians["retort"][forward[shape[0]](*shape[1:])]
+    backward = {shape: figures["retort"][shape] / figures["retort"][forward[shape[0]](*shape[1:])]
                 for shape in SHAPES if shape[0] in forward}
     worst = min(backward, key=backward.get)
     print(f"worst backward over its forward: {backward[worst]:.2f} ({worst[0]} {worst[1]}x{worst[2]}x{worst[3]})")
