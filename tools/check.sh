@@ -13,13 +13,13 @@ step() { printf '\n== %s\n' "$*"; }
 step "clang, with warnings as errors"
 cmake -S . -B build/clang -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build build/clang --parallel "$(nproc)"
-ctest --test-dir build/clang --output-on-failure
+ctest --test-dir build/clang --output-on-failure --parallel "$(nproc)"
 
 step "address and undefined-behaviour sanitizers"  # g++ warns falsely beside them
-cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 -DRETORT_WERROR=OFF \
+cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 -DRETORT_WERROR=OFF -DRETORT_TEST_TIMEOUT=3600 \
   -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -g1 -O1" >/dev/null
 cmake --build build/sanitize --parallel "$(nproc)"
-ctest --test-dir build/sanitize --output-on-failure --timeout 1800
+ctest --test-dir build/sanitize --output-on-failure --parallel "$(nproc)"
 
 step "fuzzing, $seconds s a target"
 cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 \
@@ -34,17 +34,17 @@ for target in tests/fuzz/*.cpp; do
 done
 
 step "a machine without AVX (generic kernels, emulated)"
-cmake -S . -B build/nehalem -G Ninja -DCMAKE_BUILD_TYPE=Release -DRETORT_ENGINE_ONLY=ON \
+cmake -S . -B build/nehalem -G Ninja -DCMAKE_BUILD_TYPE=Release -DRETORT_ENGINE_ONLY=ON -DRETORT_TEST_TIMEOUT=3600 \
   "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-x86_64;-cpu;Nehalem" >/dev/null
 cmake --build build/nehalem --parallel "$(nproc)"
-ctest --test-dir build/nehalem --output-on-failure --timeout 3600
+ctest --test-dir build/nehalem --output-on-failure --parallel "$(nproc)"
 
 step "another architecture: aarch64, cross-compiled and emulated"
-cmake -S . -B build/aarch64 -G Ninja -DCMAKE_BUILD_TYPE=Release -DRETORT_ENGINE_ONLY=ON \
+cmake -S . -B build/aarch64 -G Ninja -DCMAKE_BUILD_TYPE=Release -DRETORT_ENGINE_ONLY=ON -DRETORT_TEST_TIMEOUT=3600 \
   -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
   "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu" >/dev/null
 cmake --build build/aarch64 --parallel "$(nproc)"
-ctest --test-dir build/aarch64 --output-on-failure --timeout 3600
+ctest --test-dir build/aarch64 --output-on-failure --parallel "$(nproc)"
 
 step "transformers: a trained model, its ids and logits"
 build_retort retort_cli
