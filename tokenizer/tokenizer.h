@@ -25,7 +25,8 @@
 #include "tokenizer/normalizers/normalizer.h"
 #include "tokenizer/pre_tokenizers/pre_tokenizer.h"
 #include "tokenizer/processors/processor.h"
-#include "tokenizer/word_cache.h"
+#include "tokenizer/raw_words.h"
+#include "tokenizer/workspace.h"
 
 namespace retort {
 
@@ -36,6 +37,8 @@ struct EncodeOptions {
   bool special_tokens_are_text = false;  // a special token that stands in the text isn't looked for
   std::optional<Truncation> truncation = {};
 };
+
+class DetailWriter;
 
 class Tokenizer {
  public:
@@ -108,9 +111,14 @@ class Tokenizer {
   void cut_normalized(const AlignedText& text, bool special_too, PreTokens& tokens) const;
   Encoding encode_sequence(std::string_view text, std::int32_t type_id,
                            const EncodeOptions& options) const;
-  void append_ids(const PreTokens& tokens, std::vector<std::int32_t>& ids) const;
-  void append_details(const PreTokens& tokens, std::string_view text, bool texts,
-                      Encoding& encoding) const;
+  void normalize_word(PreTokens& tokens) const;
+  void tokenize_raw(std::string_view word, PreTokens& tokens, std::vector<Token>& made) const;
+  std::vector<std::int32_t> raw_ids(std::string_view text, bool special_too,
+                                    Workspace& workspace) const;
+  void append_ids(Workspace& workspace, std::vector<std::int32_t>& ids) const;
+  void raw_details(std::string_view text, bool special_too, Workspace& workspace,
+                   DetailWriter& out) const;
+  void append_details(Workspace& workspace, DetailWriter& out) const;
   std::vector<AddedTokens::Pattern> patterns(bool normalized) const;
 
   TokenizerDefinition definition_;
@@ -121,7 +129,8 @@ class Tokenizer {
   AddedTokens raw_added_, normalized_added_;
   std::vector<std::pair<std::int32_t, std::size_t>>
       added_by_id_;  // id, place in definition_.added; sorted
-  std::shared_ptr<CachePool> caches_;
+  RawWords raw_words_;
+  std::shared_ptr<WorkspacePool> workspaces_;
   std::int32_t vocab_size_ = 0;
   bool trims_ = false;           // the post-processor asks for blanks
   bool always_tracked_ = false;  // a piece's place in the original text decides what becomes of it

@@ -2,55 +2,59 @@
 
 namespace retort {
 
-WordCache::WordCache() : entries_(kWays << kSetBits) {}
-
-WordCache::Found WordCache::insert(Entry* set, const Key& key, std::size_t size) {
+WordCache::Found WordCache::insert(const Key& key) {
+  if (missed_.size() > kMaxTokens) return {nullptr, nullptr, missed_.size()};
+  if (used_ > sets_.size() && bits_ < kMostBits) grow();
+  const std::size_t size = (key.high >> 56) - 1;
   std::uint32_t at = 0;
+  bool covered = true;
   for (const Token& token : missed_) {
-    if (token.begin != at || token.end < at) return {nullptr, nullptr, 0};
+    covered = covered && token.begin == at && token.end >= at;
     at = token.end;
   }
-  if (at != size || missed_.size() > size) return {nullptr, nullptr, 0};
-  Entry* place = set;
-  if (set[0].key.size != 0) place = set[1].key.size == 0 ? &set[1] : &set[++turn_ % kWays];
-  if (place->count > kInline) free_.push_back(place->ids[0]);
-  place->key = key;
-  place->count = static_cast<std::uint8_t>(missed_.size());
-  std::int32_t* ids = place->ids;
-  std::uint8_t* lengths = place->lengths;
+  covered = covered && at == size;
+
+  Set& set = sets_[place(key)];
+  Entry& entry = set.ways[set.ways[0].key == Key{}   ? 0
+                          : set.ways[1].key == Key{} ? 1
+                                                     : ++turn_ % 2];
+  if (entry.key == Key{}) ++used_;
+  else if (has_more(entry)) free_.push_back(entry.ids[0]);
+  entry.key = key;
+  entry.count = static_cast<std::uint8_t>(missed_.size() | (covered ? 0 : kUncovered));
+  std::int32_t* ids = entry.ids;
+  std::uint8_t* lengths = entry.lengths;
   if (missed_.size() > kInline) {
-    std::int32_t number = static_cast<std::int32_t>(more_.size());
+    auto number = static_cast<std::int32_t>(more_.size());
     if (free_.empty()) {
       more_.emplace_back();
     } else {
       number = free_.back();
       free_.pop_back();
     }
-    place->ids[0] = number;
+    entry.ids[0] = number;
     More& more = more_[static_cast<std::size_t>(number)];
-    more.ids.resize(missed_.size());
-    more.lengths.resize(missed_.size());
-    ids = more.ids.data();
-    lengths = more.lengths.data();
+    ids = more.ids;
+    lengths = more.lengths;
   }
   for (std::size_t i = 0; i < missed_.size(); ++i) {
     ids[i] = missed_[i].id;
     lengths[i] = static_cast<std::uint8_t>(missed_[i].end - missed_[i].begin);
   }
-  return found(*place);
+  return found(entry);
 }
 
-std::unique_ptr<WordCache> CachePool::take() {
-  const std::lock_guard lock(mutex_);
-  if (idle_.empty()) return std::make_unique<WordCache>();
-  std::unique_ptr<WordCache> cache = std::move(idle_.back());
-  idle_.pop_back();
-  return cache;
-}
-
-void CachePool::give(std::unique_ptr<WordCache> cache) {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(cache));
+// The two words of a set go to one or two sets of the larger table, where nothing else is.
+void WordCache::grow() {
+  std::vector<Set> old(sets_.size() * 2);
+  old.swap(sets_);
+  ++bits_;
+  for (const Set& from : old)
+    for (const Entry& entry : from.ways) {
+      if (entry.key == Key{}) continue;
+      Set& to = sets_[place(entry.key)];
+      to.ways[to.ways[0].key == Key{} ? 0 : 1] = entry;
+    }
 }
 
 }  // namespace retort

@@ -2,9 +2,12 @@
 """Compares `retort tokenize` with Hugging Face tokenizers, text by text: ids, type ids, tokens, offsets, words, masks.
 
   compare_tokenizers.py RETORT DATA corpora [NAME...]           every line of the corpora in DATA
-  compare_tokenizers.py RETORT DATA hostile COUNT [NAME...]     COUNT generated texts
+  compare_tokenizers.py RETORT DATA hostile COUNT [NAME...]     COUNT generated texts, a word and a run of marks of 1 MB
   compare_tokenizers.py RETORT DATA windows COUNT [NAME...]     COUNT generated pairs, truncated with overflow
   compare_tokenizers.py RETORT DATA decode COUNT [NAME...]      decoding the ids of COUNT generated texts
+  compare_tokenizers.py RETORT DATA trained COUNT               tokenizers that retort trains: COUNT generated texts, and lines
+
+(`tokenizers.py compare ...` is the same.)
 
 DATA holds tok-*/ (tokenizers) and corpus-*/, glue-*/ and others (texts). NAME: only tokenizers whose path has it.
 Prints compared and different counts; exits with 1 when anything differs.
@@ -121,6 +124,12 @@ def hostile(count, added, seed=7):
             yield "".join(rng.choice(kinds)() for _ in range(rng.randrange(1, 14)))
 
 
+def giants():
+    """What takes long where work isn't linear."""
+    word, marks = "abcdefghij" * 100_000, "a" + "".join(chr(0x300 + i * 7 % 0x70) for i in range(500_000))
+    return [word, marks, "\u0f71\u0301\u0316" * 100_000, " " * 10_000 + "x" + "\n" * 10_000, "1" * 100_000, "\u4e2d" * 100_000]
+
+
 def run(retort, model, texts, *flags):
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8", newline="") as file:
         for text in texts:
@@ -213,8 +222,26 @@ def compare_decode(retort, name, path, t, texts):
     return different
 
 
+def compare_trained(retort, data, count):
+    """What retort train-tokenizer writes loads in the reference library and gives the same."""
+    corpus, different = f"{data}/corpus-tinyshakespeare/input.txt", 0
+    lines = open(corpus, encoding="utf-8").read().split("\n")[:5000]
+    for kind in ("bpe", "wordpiece", "unigram"):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([retort, "train-tokenizer", "--kind", kind, "--vocab-size", "2000", "--input", corpus, "--out", folder],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            path = f"{folder}/tokenizer.json"
+            t = Tokenizer.from_file(path)
+            added = [token.content for token in t.get_added_tokens_decoder().values()]
+            different += compare(retort, f"trained {kind}", path, t, [*lines, *hostile(count, added)])
+            different += compare_decode(retort, f"trained {kind}", path, t, lines[:1000])
+    return different
+
+
 def main(retort, data, mode, *rest):
     different, data = 0, pathlib.Path(data)
+    if mode == "trained":
+        sys.exit(compare_trained(retort, data, int(rest[0])) > 0)
     names = rest if mode == "corpora" else rest[1:]
     lines = list(dict.fromkeys(corpus_lines(data))) if mode == "corpora" else []
     for name, path, t in all_tokenizers(data, names):
@@ -222,7 +249,7 @@ def main(retort, data, mode, *rest):
             different += compare(retort, name, path, t, lines)
             continue
         added = [token.content for token in t.get_added_tokens_decoder().values()]
-        texts = list(hostile(int(rest[0]), added[:40]))
+        texts = list(hostile(int(rest[0]), added[:40])) + (giants() if mode == "hostile" else [])
         action = {"hostile": compare, "windows": compare_windows, "decode": compare_decode}[mode]
         different += action(retort, name, path, t, texts)
     sys.exit(different > 0)
@@ -230,6 +257,6 @@ def main(retort, data, mode, *rest):
 
 if __name__ == "__main__":
     os.environ["TOKENIZERS_PARALLELISM"], os.environ["RUST_BACKTRACE"] = "false", "0"
-    if len(sys.argv) < 4 or sys.argv[3] not in ("corpora", "hostile", "windows", "decode"):
+    if len(sys.argv) < 4 or sys.argv[3] not in ("corpora", "hostile", "windows", "decode", "trained"):
         sys.exit(__doc__)
     main(*sys.argv[1:])

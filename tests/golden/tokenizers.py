@@ -11,6 +11,9 @@
   tokenizers.py saved DIR TSV...      checks a directory that retort wrote: AutoTokenizer loads it without a warning
                                       and gives the ids of its tokenizer.json, for texts, pairs and truncation
 
+  tokenizers.py compare RETORT DATA corpora|hostile|windows|decode|trained ...
+                                      compares retort with the reference, text by text (compare_tokenizers.py)
+
 The C++ tests (tests/app/test_tokenizer*.cpp) read the files that are written here and need no Python.
 """
 import array
@@ -242,5 +245,10 @@ if __name__ == "__main__":
         write_digests(pathlib.Path(sys.argv[2]))
     elif len(sys.argv) >= 3 and sys.argv[1] == "saved":
         check_saved(sys.argv[2], sys.argv[3:])
+    elif len(sys.argv) >= 5 and sys.argv[1] == "compare":
+        sys.path.append(str(HERE))
+        from compare_tokenizers import main
+
+        main(*sys.argv[2:])
     else:
         sys.exit(__doc__)

@@ -68,6 +68,8 @@ class Bpe : public TokenModel {
   bool take_bytes() override;
   void take_characters();
   bool takes_bytes() const { return takes_bytes_; }
+  /// Whether a text may be cut before each U+2581 that follows another character.
+  bool cuts_at_marks() const { return cuts_at_marks_; }
   std::size_t word_end(std::string_view piece) const override;
   Json to_json() const override;
   std::string difference(const TokenModel& other) const override;

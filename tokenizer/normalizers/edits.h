@@ -23,6 +23,7 @@ class Prepend : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
   void apply(AlignedText& text) const override;
+  const std::string& prefix() const { return prefix_; }
 
  private:
   std::string prefix_;
@@ -38,6 +39,9 @@ class Replace : public Normalizer {
 
   void apply(AlignedText& text) const override;
   std::string apply(std::string_view text) const;
+  /// What is replaced; empty: the matches of a regular expression.
+  const std::string& literal() const { return literal_; }
+  const std::string& content() const { return content_; }
 
  private:
   std::vector<Regex::Match> matches(std::string_view text) const;
@@ -54,6 +58,7 @@ class NormalizerSequence : public Normalizer {
   void apply(AlignedText& text) const override {
     for (const auto& part : parts_) part->apply(text);
   }
+  const std::vector<std::unique_ptr<Normalizer>>& parts() const { return parts_; }
 
  private:
   std::vector<std::unique_ptr<Normalizer>> parts_;

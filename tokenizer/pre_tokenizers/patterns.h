@@ -46,6 +46,10 @@ class ByteLevel : public PreTokenizer {
     keeps_bytes_ = true;
     return true;
   }
+  /// Whether it cuts by GPT-2's pattern and does nothing else.
+  bool only_scans() const { return keeps_bytes_ && use_regex_ && !add_prefix_space_; }
+  /// Whether it does nothing.
+  bool leaves_pieces() const { return keeps_bytes_ && !use_regex_ && !add_prefix_space_; }
 
  private:
   bool add_prefix_space_, use_regex_, keeps_bytes_ = false;
@@ -83,6 +87,7 @@ class PreTokenizerSequence : public PreTokenizer {
       if (part->needs_origins()) return true;
     return false;
   }
+  const std::vector<std::unique_ptr<PreTokenizer>>& parts() const { return parts_; }
 
  private:
   std::vector<std::unique_ptr<PreTokenizer>> parts_;

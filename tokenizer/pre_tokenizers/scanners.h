@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "tokenizer/ascii.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/unicode16.h"
 
@@ -83,9 +84,19 @@ inline std::size_t space_end(std::string_view text, std::size_t at) {
   return last == at ? cursor.at : last;
 }
 
+/// The end of a word of ASCII letters, before the first of which `skip` bytes stand; 0: there is no
+/// such word, or it isn't seen at a glance.
+inline std::size_t short_word_end(std::string_view text, std::size_t at, std::size_t skip) {
+  if (at + skip + ascii::kBlock > text.size()) return 0;
+  const std::size_t begin = at + skip, count = ascii::letters(text.data() + begin);
+  if (count == 0 || count == ascii::kBlock) return 0;
+  return static_cast<unsigned char>(text[begin + count]) < 128 ? begin + count : 0;
+}
+
 /// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 struct Gpt2 {
   static std::size_t next(std::string_view text, std::size_t at) {
+    if (const std::size_t end = short_word_end(text, at, text[at] == ' ' ? 1 : 0)) return end;
     Cursor cursor(text, at);
     if (cursor.byte() == '\'') {
       const std::string_view rest = text.substr(at + 1, 2);
@@ -110,6 +121,7 @@ struct Gpt2 {
 template <int kDigits>
 struct Llama3 {
   static std::size_t next(std::string_view text, std::size_t at) {
+    if (const std::size_t end = short_word_end(text, at, text[at] == ' ' ? 1 : 0)) return end;
     Cursor cursor(text, at);
     if (cursor.byte() == '\'')
       if (const std::size_t end = contraction_end(text, at); end != at) return end;

@@ -14,6 +14,7 @@ namespace retort {
 /// The pieces of a vocab.txt, one per line in id order; white space at a line's end is not part of
 /// its piece. Errors: invalid UTF-8, an empty line, a piece that stands on two lines.
 std::vector<std::string> read_vocab(const std::filesystem::path& path);
+std::vector<std::string> parse_vocab(std::string_view text, const std::string& name);
 
 /// A tokenizer.json. Errors: an unknown component, a bad field.
 TokenizerDefinition read_tokenizer_json(const std::filesystem::path& path);

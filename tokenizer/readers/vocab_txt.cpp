@@ -9,12 +9,15 @@
 namespace retort {
 
 std::vector<std::string> read_vocab(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
+  return parse_vocab(read_file(path), path.string());
+}
+
+std::vector<std::string> parse_vocab(std::string_view text, const std::string& name) {
   const std::size_t invalid = unicode::find_invalid_utf8(text);
-  check(invalid == std::string::npos, path.string(), ": is not valid UTF-8 at byte ", invalid);
+  check(invalid == std::string::npos, name, ": is not valid UTF-8 at byte ", invalid);
   std::string_view rest = text;
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
-  check(!rest.empty(), path.string(), ": the vocabulary is empty");
+  check(!rest.empty(), name, ": the vocabulary is empty");
 
   std::vector<std::string> vocab;
   std::unordered_map<std::string_view, std::size_t> line_of;
@@ -25,10 +28,9 @@ std::vector<std::string> read_vocab(const std::filesystem::path& path) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
       line.remove_suffix(1);
     const std::size_t number = vocab.size() + 1;
-    check(!line.empty(), path.string(), ", line ", number,
-          ": is empty; every line must hold a token");
+    check(!line.empty(), name, ", line ", number, ": is empty; every line must hold a token");
     const auto [earlier, added] = line_of.try_emplace(line, number);
-    check(added, path.string(), ", line ", number, ": the token ", json_quote(line),
+    check(added, name, ", line ", number, ": the token ", json_quote(line),
           " already stands on line ", earlier->second);
     vocab.emplace_back(line);
   }

@@ -37,6 +37,7 @@ class Regex {
 
  private:
   friend class RegexParser;
+  friend class RegexCompiler;
   friend class RegexMatcher;
 
   enum class Op : std::uint8_t {

@@ -1,0 +1,79 @@
+// How many bytes at the beginning of a text are ASCII letters (and the like), sixteen at a time.
+//
+// Most of most texts are such runs. SSE2 is part of every x86-64; elsewhere the same is done byte
+// by byte.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace retort::ascii {
+
+inline constexpr std::size_t kBlock = 16;  // bytes that the functions below read
+
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+#if defined(__SSE2__)
+
+namespace detail {
+
+inline __m128i load(const char* at) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+}
+// All ones where first <= byte < first + count: comparisons are signed, hence the shift by 128.
+inline __m128i in_range(__m128i bytes, char first, int count) {
+  const __m128i shifted = _mm_sub_epi8(bytes, _mm_set1_epi8(static_cast<char>(first ^ '\x80')));
+  return _mm_cmplt_epi8(shifted, _mm_set1_epi8(static_cast<char>(count - 128)));
+}
+inline __m128i letter_bytes(__m128i bytes) {
+  return in_range(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 26);
+}
+inline std::size_t run(__m128i matches) {
+  const auto mask = static_cast<unsigned>(_mm_movemask_epi8(matches));
+  return static_cast<std::size_t>(std::countr_zero(~mask));
+}
+
+}  // namespace detail
+
+/// Letters among the kBlock bytes at `at` before the first other one.
+inline std::size_t letters(const char* at) {
+  return detail::run(detail::letter_bytes(detail::load(at)));
+}
+/// Letters and digits.
+inline std::size_t alphanumerics(const char* at) {
+  const __m128i bytes = detail::load(at);
+  return detail::run(_mm_or_si128(detail::letter_bytes(bytes), detail::in_range(bytes, '0', 10)));
+}
+/// Bytes above the space, those of other characters than ASCII among them.
+inline std::size_t above_space(const char* at) {
+  const __m128i bytes = _mm_xor_si128(detail::load(at), _mm_set1_epi8('\x80'));
+  return detail::run(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(' ' ^ '\x80'))));
+}
+
+#else
+
+namespace detail {
+template <class Matches>
+std::size_t run(const char* at, Matches&& matches) {
+  std::size_t count = 0;
+  while (count < kBlock && matches(at[count])) ++count;
+  return count;
+}
+}  // namespace detail
+
+inline std::size_t letters(const char* at) { return detail::run(at, is_letter); }
+inline std::size_t alphanumerics(const char* at) {
+  return detail::run(at, [](char c) { return is_letter(c) || is_digit(c); });
+}
+inline std::size_t above_space(const char* at) {
+  return detail::run(at, [](char c) { return static_cast<unsigned char>(c) > ' '; });
+}
+
+#endif
+
+}  // namespace retort::ascii

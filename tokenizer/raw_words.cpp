@@ -1,0 +1,135 @@
+#include "tokenizer/raw_words.h"
+
+#include "tokenizer/models/bpe.h"
+#include "tokenizer/normalizers/bert.h"
+#include "tokenizer/normalizers/edits.h"
+#include "tokenizer/normalizers/precompiled.h"
+#include "tokenizer/pre_tokenizers/patterns.h"
+#include "tokenizer/pre_tokenizers/words.h"
+#include "tokenizer/unicode.h"
+#include "tokenizer/unicode16.h"
+
+namespace retort {
+namespace {
+
+constexpr std::string_view kMark = "\u2581";
+
+// The scanner that does all that this pre-tokenizer does, byte by byte.
+std::optional<scanners::Known> only_scanner(const PreTokenizer* pre_tokenizer) {
+  if (const auto* sequence = dynamic_cast<const PreTokenizerSequence*>(pre_tokenizer)) {
+    if (sequence->parts().size() != 2) return {};
+    const auto* split = dynamic_cast<const Split*>(sequence->parts()[0].get());
+    const auto* level = dynamic_cast<const ByteLevel*>(sequence->parts()[1].get());
+    if (split == nullptr || level == nullptr || !level->leaves_pieces()) return {};
+    return split->scanner();
+  }
+  const auto* level = dynamic_cast<const ByteLevel*>(pre_tokenizer);
+  return level != nullptr && level->only_scans() ? std::optional(scanners::Known::kGpt2)
+                                                 : std::nullopt;
+}
+
+// White space splits, and each word begins with a mark.
+bool splits_at_blanks(const PreTokenizer* pre_tokenizer) {
+  const auto* sequence = dynamic_cast<const PreTokenizerSequence*>(pre_tokenizer);
+  if (sequence == nullptr || sequence->parts().size() != 2) return false;
+  const auto* metaspace = dynamic_cast<const Metaspace*>(sequence->parts()[1].get());
+  return dynamic_cast<const WhitespaceSplit*>(sequence->parts()[0].get()) != nullptr &&
+         metaspace != nullptr && metaspace->prepend() == Metaspace::Prepend::kAlways;
+}
+
+// A mark before the text and for every space.
+bool writes_marks(const Normalizer* normalizer) {
+  const auto* sequence = dynamic_cast<const NormalizerSequence*>(normalizer);
+  if (sequence == nullptr || sequence->parts().size() != 2) return false;
+  const auto* prepend = dynamic_cast<const Prepend*>(sequence->parts()[0].get());
+  const auto* replace = dynamic_cast<const Replace*>(sequence->parts()[1].get());
+  return prepend != nullptr && prepend->prefix() == kMark && replace != nullptr &&
+         replace->literal() == " " && replace->content() == kMark;
+}
+
+}  // namespace
+
+// Controls may disappear from the middle of a word, so they belong to words (U+000B and U+000C are
+// controls to BERT, not white space).
+const std::array<RawWords::BertKind, 256> RawWords::kBertKinds = [] {
+  std::array<BertKind, 256> kinds{};
+  for (std::size_t c = 0; c < kinds.size(); ++c) {
+    const bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    const bool alone = c < 128 && (unicode::properties(static_cast<char32_t>(c)).flags &
+                                   unicode::kPunctuation) != 0;
+    kinds[c] = blank ? kBlank : alone ? kAlone : kWord;
+  }
+  return kinds;
+}();
+
+RawWords::RawWords(const Normalizer* normalizer, const PreTokenizer* pre_tokenizer,
+                   const TokenModel& model) {
+  if (normalizer == nullptr) {
+    if (const auto known = only_scanner(pre_tokenizer))
+      rule_ = *known == scanners::Known::kGpt2     ? Rule::kGpt2
+              : *known == scanners::Known::kLlama3 ? Rule::kLlama3
+                                                   : Rule::kQwen2;
+  } else if (dynamic_cast<const BertNormalizer*>(normalizer) != nullptr) {
+    if (dynamic_cast<const BertPreTokenizer*>(pre_tokenizer) != nullptr) rule_ = Rule::kBert;
+  } else if (dynamic_cast<const Precompiled*>(normalizer) != nullptr &&
+             splits_at_blanks(pre_tokenizer)) {
+    for (char c = 0; c <= ' '; ++c) {
+      AlignedText text(std::string(1, c));
+      normalizer->apply(text);
+      const std::string& bytes = text.bytes();
+      bool blank = !bytes.empty();
+      for (const char* at = bytes.data(); at < bytes.data() + bytes.size();)
+        blank =
+            blank && (unicode::properties(unicode::decode(at)).flags & unicode::kWhitespace) != 0;
+      blanks_[static_cast<unsigned char>(c)] = blank;
+    }
+    rule_ = Rule::kBlanks;
+  } else if (const auto* bpe = dynamic_cast<const Bpe*>(&model);
+             bpe != nullptr && bpe->cuts_at_marks() && pre_tokenizer == nullptr &&
+             writes_marks(normalizer)) {
+    find_joined(model.vocabulary());
+    rule_ = Rule::kMarks;
+  }
+}
+
+// Whether the blanks [begin, end) of a text are in no grapheme cluster with what is around them.
+bool RawWords::parts_clusters(std::string_view text, std::size_t begin, std::size_t end) {
+  const auto class_of = [](char32_t c) {
+    return static_cast<unicode::GraphemeClass>(unicode::properties16(c).grapheme & 15);
+  };
+  if (begin > 0 && static_cast<unsigned char>(text[begin - 1]) >= 128 &&
+      class_of(unicode::decode_last(text.data() + begin)) == unicode::GraphemeClass::kPrepend)
+    return false;
+  if (end == text.size() || static_cast<unsigned char>(text[end]) < 128) return true;
+  const char* at = text.data() + end;
+  const auto next = class_of(unicode::decode(at));
+  return next != unicode::GraphemeClass::kExtend && next != unicode::GraphemeClass::kZwj &&
+         next != unicode::GraphemeClass::kSpacingMark;
+}
+
+void RawWords::find_joined(const Vocabulary& vocabulary) {
+  joined_.assign((1 << 16) / 64, 0);
+  const auto join = [&](char left, char right) {
+    joined_[pair(left, right) / 64] |= std::uint64_t{1} << pair(left, right) % 64;
+  };
+  std::string piece;
+  for (std::int32_t id = 0; id < vocabulary.limit(); ++id) {
+    piece.clear();
+    std::string_view text = vocabulary.text(id);
+    while (!text.empty()) {
+      const bool mark = text.starts_with(kMark);
+      piece += mark ? ' ' : text[0];
+      text.remove_prefix(mark ? kMark.size() : 1);
+    }
+    for (std::size_t i = 1; i < piece.size(); ++i) join(piece[i - 1], piece[i]);
+  }
+  // A mark may stand in the text itself too.
+  for (int c = 0; c < 256; ++c) {
+    const char other = static_cast<char>(c);
+    if (is_joined(' ', other)) join(kMark.back(), other);
+    if (is_joined(other, ' ')) join(other, kMark.front());
+  }
+  if (is_joined(' ', ' ')) join(kMark.back(), kMark.front());
+}
+
+}  // namespace retort
