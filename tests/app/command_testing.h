@@ -80,7 +80,7 @@ class Process {
   }
 
  private:
-  static constexpr double kLimit = 60;
+  static constexpr double kLimit = RETORT_TEST_TIMEOUT / 10.0;  // seconds of one command
 
   double elapsed() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
