@@ -207,6 +207,27 @@ TEST_CASE("tokenizer: what is saved loads as the same tokenizer", "[tokenizer]")
   fs::remove_all(dir);
 }
 
+// Offsets that the reference gives: the dropped control makes the marks around it neighbours, which
+// are then put in order.
+TEST_CASE("tokenizer: marks on both sides of a dropped control", "[tokenizer]") {
+  const Tokenizer t = Tokenizer::from_vocab(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##\u302e", "b"}, {});
+  EncodeOptions options;
+  options.add_special_tokens = false;
+  options.details = true;
+  const auto second = [&](std::string_view text) {
+    const Encoding e = t.encode(text, {}, options);
+    REQUIRE(e.ids.size() >= 2);
+    CHECK(e.ids[1] == 6);
+    return e.offsets[1];
+  };
+  CHECK(second("a\u0301\x0B\u302e\u0316") == Offsets(3, 4));
+  CHECK(second("a\u302e\x0B\u0316") == Offsets(3, 4));
+  CHECK(second("a\u0301\u0301\x0B\u302e") == Offsets(1, 2));
+  CHECK(second("a\u0344\x0B\u302e b") == Offsets(1, 2));
+  CHECK(second("a\x0B\x0B\u0301\u302e") == Offsets(3, 4));
+}
+
 TEST_CASE("tokenizer: hostile texts take linear time", "[tokenizer]") {
   const Tokenizer t = Tokenizer::from_vocab(kVocab, {});
   TokenizerOptions keeping;

@@ -62,19 +62,25 @@ void BertNormalizer::apply(AlignedText& text) const {
   text = AlignedText(std::move(out));
 }
 
-// Between two ASCII characters nothing crosses, so runs of them go through the table; what is left,
-// with the ASCII character before it (marks are aligned to it), takes the long way.
+// Between two ASCII characters that stay nothing crosses, so runs of them go through the table;
+// what is left, with such a character before it (marks are aligned to it), takes the long way.
+// Marks on both sides of a dropped control become neighbours.
 void BertNormalizer::apply_tracked(AlignedText& text) const {
   AlignedText out, part;
   out.clear(true);
   const std::string& bytes = text.bytes();
   const auto is_ascii = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]) < 128; };
+  const auto is_dropped = [&](std::size_t i) {
+    return clean_text_ && is_ascii(i) && ascii_[static_cast<unsigned char>(bytes[i])] == kDropped;
+  };
   for (std::size_t at = 0; at < bytes.size();) {
     std::size_t stop = at;
     while (stop < bytes.size() && is_ascii(stop)) ++stop;
     std::size_t end = stop;
-    while (end < bytes.size() && !is_ascii(end)) ++end;
-    if (end > stop && stop > at) --stop;
+    while (end < bytes.size() && (!is_ascii(end) || is_dropped(end))) ++end;
+    if (end > stop)
+      while (stop > at && is_dropped(--stop)) {
+      }
     for (; at < stop; ++at) {
       const char c = ascii_[static_cast<unsigned char>(bytes[at])];
       if (!clean_text_ || c != kDropped)
