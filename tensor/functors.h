@@ -13,6 +13,11 @@
 
 namespace retort::functors {
 
+inline constexpr double kSqrtHalf = 0.70710678118654752440;          // 1/√2
+inline constexpr double kInverseSqrtTwoPi = 0.39894228040143267794;  // 1/√(2π)
+inline constexpr double kTwoSqrtTwoOverPi = 1.5957691216057307117;   // 2·√(2/π)
+inline constexpr double kGeluCubic = 0.044715;  // Hendrycks & Gimpel's, for the tanh form
+
 // What a formula needs of its number type; the SIMD vectors bring the same names.
 #define RETORT_FUNCTION RETORT_HOST_DEVICE static inline
 #define RETORT_SCALAR_MATH(T, suffix)                                                      \
@@ -22,6 +27,8 @@ namespace retort::functors {
   RETORT_FUNCTION bool equal(T a, T b) { return a == b; }                                  \
   RETORT_FUNCTION bool is_nan(T a) { return a != a; }                                      \
   RETORT_FUNCTION T select(bool mask, T yes, T no) { return mask ? yes : no; }             \
+  RETORT_FUNCTION T at_most(T x, T limit) { return limit < x ? limit : x; }                \
+  RETORT_FUNCTION T at_least(T x, T limit) { return limit > x ? limit : x; }               \
   RETORT_FUNCTION T fma(T a, T b, T c) { return ::fma##suffix(a, b, c); }                  \
   RETORT_FUNCTION T sqrt(T x) { return ::sqrt##suffix(x); }                                \
   RETORT_FUNCTION T abs(T x) { return ::fabs##suffix(x); }                                 \
@@ -34,16 +41,20 @@ namespace retort::functors {
   RETORT_FUNCTION T tanh(T x) { return ::tanh##suffix(x); }                                \
   RETORT_FUNCTION T erf(T x) { return ::erf##suffix(x); }                                  \
   RETORT_FUNCTION T max(T a, T b) { return is_nan(a) ? a : (a < b || is_nan(b)) ? b : a; } \
-  RETORT_FUNCTION T min(T a, T b) { return is_nan(a) ? a : (b < a || is_nan(b)) ? b : a; }
+  RETORT_FUNCTION T min(T a, T b) { return is_nan(a) ? a : (b < a || is_nan(b)) ? b : a; } \
+  RETORT_FUNCTION T gelu_dip(T x) {                                                        \
+    x = at_most(x, static_cast<T>(40));                                                    \
+    return static_cast<T>(0.5) * x * ::erfc##suffix(x * static_cast<T>(kSqrtHalf));        \
+  }                                                                                        \
+  RETORT_FUNCTION T gelu_dip_slope(T x) {                                                  \
+    x = at_most(x, static_cast<T>(40));                                                    \
+    return static_cast<T>(0.5) * ::erfc##suffix(x * static_cast<T>(kSqrtHalf)) -           \
+           x * static_cast<T>(kInverseSqrtTwoPi) * exp(static_cast<T>(-0.5) * x * x);      \
+  }
 RETORT_SCALAR_MATH(float, f)
 RETORT_SCALAR_MATH(double, )
 #undef RETORT_SCALAR_MATH
 #undef RETORT_FUNCTION
-
-inline constexpr double kSqrtHalf = 0.70710678118654752440;          // 1/√2
-inline constexpr double kInverseSqrtTwoPi = 0.39894228040143267794;  // 1/√(2π)
-inline constexpr double kTwoSqrtTwoOverPi = 1.5957691216057307117;   // 2·√(2/π)
-inline constexpr double kGeluCubic = 0.044715;  // Hendrycks & Gimpel's, for the tanh form
 
 #define RETORT_UNARY(Name, expression)           \
   struct Name {                                  \
@@ -79,8 +90,9 @@ RETORT_UNARY(Tanh, tanh(x));
 RETORT_UNARY(Erf, erf(x));
 RETORT_UNARY(Sin, sin(x));
 RETORT_UNARY(Cos, cos(x));
-/// Hendrycks & Gimpel 2016, the exact form: x · Φ(x).
-RETORT_UNARY(Gelu, like(x, 0.5) * x * (like(x, 1) + erf(x * like(x, kSqrtHalf))));
+/// Hendrycks & Gimpel 2016, the exact form x · Φ(x), as max(x, 0) − |x|·Φ(−|x|): gelu_dip(x) is
+/// x·Φ(−x) for x ≥ 0, 0 at ∞.
+RETORT_UNARY(Gelu, at_least(x, like(x, 0)) - gelu_dip(abs(x)));
 /// x · σ(x).
 RETORT_UNARY(Silu, x / (like(x, 1) + exp(-x)));
 /// log(1 + e^x) = max(x, 0) + log(1 + e^−|x|): neither overflows nor loses e^x beside 1.
@@ -113,9 +125,14 @@ RETORT_BINARY(ReluBackward, select(less_equal(b, like(b, 0)), like(b, 0), a));
 RETORT_BINARY(TanhBackward, a*(like(b, 1) - b * b));
 /// dy · y · (1 − y), with b = y.
 RETORT_BINARY(SigmoidBackward, a*(b*(like(b, 1) - b)));
-/// dy · (Φ(x) + x·φ(x)).
-RETORT_BINARY(GeluBackward, a*(like(b, 0.5) * (like(b, 1) + erf(b * like(b, kSqrtHalf))) +
-                               b * like(b, kInverseSqrtTwoPi) * exp(like(b, -0.5) * b * b)));
+/// dy · (Φ(x) + x·φ(x)), which is the dip's slope Φ(−|x|) − |x|·φ(x), or 1 minus it for x ≥ 0.
+struct GeluBackward {
+  template <class V>
+  RETORT_HOST_DEVICE V operator()(V a, V b) const {
+    const V slope = gelu_dip_slope(abs(b));
+    return a * select(less(b, like(b, 0)), slope, like(b, 1) - slope);
+  }
+};
 
 /// σ(x) and 1 − σ(x), neither from the other, which would cancel.
 template <class V>

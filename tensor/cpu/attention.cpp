@@ -19,10 +19,9 @@ RETORT_INLINE void softmax_row(T* s, std::int64_t n, T scale, T& maximum, T& tot
   sweep<T>(n, [&](std::int64_t j, auto lanes) {
     const V x = load(s + j, lanes) * factor;
     store(s + j, x, lanes);
-    const V candidate = only(x, lowest, lanes);
-    best = select(less(best, candidate), candidate, best);
+    best = at_least(best, only(x, lowest, lanes));
   });
-  maximum = fold(best, [](V a, V b) { return select(less(a, b), b, a); });
+  maximum = fold(best, [](V a, V b) { return at_least(a, b); });
   const V highest = broadcast<V>(maximum);
   total = static_cast<T>(sum<T>(n, [&](std::int64_t j, auto lanes) {
     const V x = exp(load(s + j, lanes) - highest);

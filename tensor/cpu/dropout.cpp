@@ -6,37 +6,48 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-// y[row, begin…end) = dropout(x) (+ residual).
+// y[row, begin…end) = dropout(x) (+ residual); begin is a multiple of 4.
 template <class S>
-void dropout_piece(const DropoutArgs& args, std::int64_t row, std::int64_t begin, std::int64_t end,
-                   const Writer<S>& write_row) {
+RETORT_INLINE void dropout_piece(const DropoutArgs& args, const RandomKeys& keys, std::int64_t row,
+                                 std::int64_t begin, std::int64_t end, const Writer<S>& write_row) {
   using T = Compute<S>;
-  // Few at a time, so that arithmetic on random bits and waiting for memory overlap.
-  constexpr std::int64_t kBlock = kRandomColumns;
+  constexpr int kWidth = Vec<T>::kWidth;
   const std::int64_t start = row * args.columns;
   const S* x = static_cast<const S*>(args.x) + start;
   const S* residual = args.residual ? static_cast<const S*>(args.residual) + start : nullptr;
   S* y = static_cast<S*>(args.y) + start;
-  const std::uint32_t random_row = args.rule.row_offset + static_cast<std::uint32_t>(row);
+  const RandomRow random(keys, args.rule.site,
+                         args.rule.row_offset + static_cast<std::uint32_t>(row));
+  const VecU32 limit = broadcast_u32(args.rule.drop_below);
+  const Vec<T> scale = broadcast<Vec<T>>(static_cast<T>(args.rule.scale));
   const Vec<T> zero = broadcast<Vec<T>>(T(0));
-  T factors[kBlock];
-  for (; begin < end; begin += kBlock) {
-    const std::int64_t size = smaller(kBlock, end - begin);
-    keep_factors(args.rule, random_row, begin, size, factors);
-    sweep<T>(size, [&](std::int64_t i, auto lanes) {
-      const Vec<T> factor = load(factors + i, lanes);
-      Vec<T> v = select(equal(factor, zero), zero, load(x + begin + i, lanes) * factor);
-      if (residual) v = v + load(residual + begin + i, lanes);
-      write_row(y + begin + i, v, lanes);
-    });
+  const auto apply = [&](std::int64_t i, VecU32 words, auto lanes) {
+    fetch_ahead(x + i);
+    Vec<T> v = select(not_less(words, limit), load(x + i, lanes) * scale, zero);
+    if (residual) {
+      fetch_ahead(residual + i);
+      v = v + load(residual + i, lanes);
+    }
+    write_row(y + i, v, lanes);
+  };
+  for (; begin < end; begin += kRandomColumns) {
+    VecU32 words[4];
+    random.words(static_cast<std::uint32_t>(begin / 4), words);
+    const std::int64_t rest = end - begin;
+    for (int k = 0; k < 4; ++k) {
+      if (rest >= kRandomColumns) apply(begin + k * kWidth, words[k], AllLanes{});
+      else if (rest > k * kWidth)
+        apply(begin + k * kWidth, words[k], FirstLanes{rest - k * kWidth});
+    }
   }
 }
 
 template <class S>
 void dropout(const Launch&, const DropoutArgs& args) {
   const Writer<S> write_row(static_cast<const S*>(args.y), args.rows, args.columns);
+  const RandomKeys keys(args.rule.site);
   for_pieces(args.rows, args.columns, [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
-    dropout_piece<S>(args, row, begin, end, write_row);
+    dropout_piece<S>(args, keys, row, begin, end, write_row);
     write_row.finish();
   });
 }

@@ -100,6 +100,15 @@ RETORT_INLINE void scatter(S* y, std::int64_t stride, const Compute<S>* buffer, 
   }
 }
 
+/// Of a result that goes around the caches: fetches the numbers behind the next kBuffer ones while
+/// those are computed with.
+template <class S>
+RETORT_INLINE void fetch_behind(const S* x, std::int64_t stride) {
+  constexpr auto kLine = static_cast<std::int64_t>(64 / sizeof(S));
+  if (stride == 1)
+    for (std::int64_t i = 0; i < kBuffer; i += kLine) __builtin_prefetch(x + kBuffer + i);
+}
+
 // The formulas: loops over contiguous numbers, or (of several operands, stride 0) over a vector of
 // equal ones. Formulas of one number may take two more.
 template <class T>
@@ -210,6 +219,7 @@ void unary(const Launch&, const UnaryArgs& args) {
       T buffer[kBuffer];
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
+        if (writer.around()) fetch_behind(from + begin * stride[0], stride[0]);
         const T* numbers = fetch(buffer, from + begin * stride[0], stride[0], size);
         loop(numbers, buffer, size, args.first, args.second);
         scatter(to + begin * stride[1], stride[1], buffer, size, writer);
@@ -246,10 +256,13 @@ RETORT_INLINE void map(MapLoop<Compute<S>, N> loop, const S* const (&inputs)[N],
         }
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
-        for (int k = 0; k < N; ++k)
-          from[k] = inputs[k]
-                        ? fetch(buffer[k], inputs[k] + at[k] + begin * stride[k], stride[k], size)
-                        : buffer[k];
+        for (int k = 0; k < N; ++k) {
+          from[k] = buffer[k];
+          if (!inputs[k]) continue;
+          const S* numbers = inputs[k] + at[k] + begin * stride[k];
+          if (writer.around()) fetch_behind(numbers, stride[k]);
+          from[k] = fetch(buffer[k], numbers, stride[k], size);
+        }
         loop(from, kContiguous, results, size);
         scatter(to + begin * stride[N], stride[N], results, size, writer);
       }

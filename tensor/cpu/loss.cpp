@@ -38,11 +38,9 @@ RETORT_INLINE double highest_of(std::int64_t n, F&& f) {
   const Vec<T> lowest = broadcast<Vec<T>>(-static_cast<T>(__builtin_inf()));
   Vec<T> best = lowest;
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
-    const Vec<T> candidate = only(f(i, lanes), lowest, lanes);
-    best = select(less(best, candidate), candidate, best);
+    best = at_least(best, only(f(i, lanes), lowest, lanes));
   });
-  return static_cast<double>(
-      fold(best, [](Vec<T> a, Vec<T> b) { return select(less(a, b), b, a); }));
+  return static_cast<double>(fold(best, [](Vec<T> a, Vec<T> b) { return at_least(a, b); }));
 }
 
 template <class S>

@@ -75,7 +75,7 @@ void sum_of_squares_rows(const Launch&, const SumOfSquaresRowsArgs& args) {
 // A step's constants: numbers (N = T), or vectors of equal ones.
 template <class N>
 struct Coefficients {
-  N decay, scale, beta1, beta2, rest1, rest2, rate, root2, epsilon;
+  N decay, scale, beta1, beta2, rest1, rest2, rate, inverse_root2, epsilon;
 };
 
 template <class T>
@@ -87,16 +87,16 @@ RETORT_INLINE Coefficients<T> coefficients(const AdamwStep& step) {
           static_cast<T>(1 - step.beta1),
           static_cast<T>(1 - step.beta2),
           static_cast<T>(step.learning_rate / step.correction1),
-          static_cast<T>(std::sqrt(step.correction2)),
+          static_cast<T>(1 / std::sqrt(step.correction2)),
           static_cast<T>(step.epsilon)};
 }
 
 template <class T>
 RETORT_INLINE Coefficients<Vec<T>> spread(const Coefficients<T>& c) {
   using V = Vec<T>;
-  return {broadcast<V>(c.decay), broadcast<V>(c.scale), broadcast<V>(c.beta1),
-          broadcast<V>(c.beta2), broadcast<V>(c.rest1), broadcast<V>(c.rest2),
-          broadcast<V>(c.rate),  broadcast<V>(c.root2), broadcast<V>(c.epsilon)};
+  return {broadcast<V>(c.decay), broadcast<V>(c.scale),         broadcast<V>(c.beta1),
+          broadcast<V>(c.beta2), broadcast<V>(c.rest1),         broadcast<V>(c.rest2),
+          broadcast<V>(c.rate),  broadcast<V>(c.inverse_root2), broadcast<V>(c.epsilon)};
 }
 
 // Parameters with their moments.
@@ -110,7 +110,7 @@ RETORT_INLINE void advance(Weights<V>& w, V gradient, const Coefficients<V>& c) 
   const V g = c.scale * gradient;
   w.m = c.beta1 * w.m + c.rest1 * g;
   w.v = c.beta2 * w.v + c.rest2 * g * g;
-  w.p = w.p * c.decay - c.rate * w.m / (sqrt(w.v) / c.root2 + c.epsilon);
+  w.p = w.p * c.decay - c.rate * w.m / (sqrt(w.v) * c.inverse_root2 + c.epsilon);
 }
 
 template <class T>
@@ -148,7 +148,7 @@ RETORT_INLINE RowStep<T> row_step(const AdamwStep& step) {
   advance(w, broadcast<Vec<T>>(T(0)), spread(c));
   const T m = horizontal_max(w.m), v = horizontal_max(w.v);
   const T zero = 0;
-  return {c, c.rate * zero / (v / c.root2 + c.epsilon), m == zero && v == zero};
+  return {c, c.rate * zero / (v * c.inverse_root2 + c.epsilon), m == zero && v == zero};
 }
 
 template <class T>

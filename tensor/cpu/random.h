@@ -8,41 +8,86 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-/// Columns that one call of random_words covers.
+/// Columns that one call of RandomRow::words covers.
 constexpr int kRandomColumns = 4 * Vec<float>::kWidth;
 
-/// words, end to end: those of the columns [4·block, 4·block + kRandomColumns) of `row` (which
-/// counts within the whole optimiser step). A block's counter is in 64-bit lanes, so that a
-/// product's two halves need no shuffling; what their upper halves hold in between doesn't matter.
-RETORT_INLINE void random_words(const RandomSite& at, std::uint32_t row, std::uint32_t block,
-                                VecU32 (&words)[4]) {
-  const VecU64 multiplier0 = broadcast_u64(0xD2511F53u);
-  const VecU64 multiplier1 = broadcast_u64(0xCD9E8D57u);
-  constexpr int kSets = kRandomColumns / (4 * VecU64::kWidth);
-  VecU64 c[kSets][4];
-  for (int set = 0; set < kSets; ++set) {
-    c[set][0] = first_blocks(block + static_cast<std::uint32_t>(set * VecU64::kWidth));
-    c[set][1] = broadcast_u64(row);
-    c[set][2] = broadcast_u64(at.site);
-    c[set][3] = broadcast_u64(at.step);
+constexpr std::uint32_t kPhilox0 = 0xD2511F53u, kPhilox1 = 0xCD9E8D57u;
+constexpr int kPhiloxRounds = 10;
+
+/// The keys of all rounds, where an instruction can spread one over its lanes as it reads it.
+struct RandomKeys {
+  std::uint64_t first[kPhiloxRounds], second[kPhiloxRounds];
+
+  RETORT_INLINE explicit RandomKeys(const RandomSite& at) {
+    auto k0 = static_cast<std::uint32_t>(at.seed);
+    auto k1 = static_cast<std::uint32_t>(at.seed >> 32);
+    for (int round = 0; round < kPhiloxRounds; ++round) {
+      first[round] = k0;
+      second[round] = k1;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
   }
-  auto k0 = static_cast<std::uint32_t>(at.seed);
-  auto k1 = static_cast<std::uint32_t>(at.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const VecU64 key0 = broadcast_u64(k0), key1 = broadcast_u64(k1);
-    for (auto& counter : c) {
-      const VecU64 product0 = multiply_low(counter[0], multiplier0);
-      const VecU64 product1 = multiply_low(counter[2], multiplier1);
-      counter[0] = high_word(product1) ^ counter[1] ^ key0;
+};
+
+/// The random words of one row (which counts within the whole optimiser step).
+///
+/// A block's counter is in 64-bit lanes, so that a product's two halves need no shuffling; what
+/// their upper halves hold in between doesn't matter. Blocks of a row differ in one of the
+/// counter's four words only: half of the first three rounds is the same for all.
+class RandomRow {
+ public:
+  RETORT_INLINE RandomRow(const RandomKeys& keys, const RandomSite& at, std::uint32_t row)
+      : keys_(keys) {
+    const std::uint64_t site = std::uint64_t{kPhilox1} * at.site;
+    const std::uint64_t once =
+        std::uint64_t{kPhilox0} *
+        (static_cast<std::uint32_t>(site >> 32) ^ row ^ static_cast<std::uint32_t>(keys.first[0]));
+    second1_ = at.step ^ keys.second[0];
+    first2_ = (site & 0xFFFFFFFFu) ^ keys.first[1];
+    second2_ = (once >> 32) ^ keys.second[1];
+    second3_ = (once & 0xFFFFFFFFu) ^ keys.second[2];
+  }
+
+  /// words, end to end: those of the columns [4·block, 4·block + kRandomColumns).
+  RETORT_INLINE void words(std::uint32_t block, VecU32 (&words)[4]) const {
+    const VecU64 multiplier0 = broadcast_u64(kPhilox0);
+    const VecU64 multiplier1 = broadcast_u64(kPhilox1);
+    constexpr int kSets = kRandomColumns / (4 * VecU64::kWidth);
+    VecU64 c[kSets][4];
+    for (int set = 0; set < kSets; ++set) {
+      VecU64* const counter = c[set];
+      const VecU64 product = multiply_low(
+          first_blocks(block + static_cast<std::uint32_t>(set * VecU64::kWidth)), multiplier0);
+      counter[1] = multiply_low(high_word(product) ^ broadcast_u64(second1_), multiplier1);
+      const VecU64 product0 =
+          multiply_low(high_word(counter[1]) ^ broadcast_u64(first2_), multiplier0);
+      const VecU64 product1 = multiply_low(product ^ broadcast_u64(second2_), multiplier1);
+      counter[0] = high_word(product1) ^ counter[1] ^ broadcast_u64(keys_.first[2]);
       counter[1] = product1;
-      counter[2] = high_word(product0) ^ counter[3] ^ key1;
+      counter[2] = high_word(product0) ^ broadcast_u64(second3_);
       counter[3] = product0;
     }
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+    for (int round = 3; round < kPhiloxRounds; ++round) {
+      const VecU64 key0 = broadcast_u64(keys_.first[round]);
+      const VecU64 key1 = broadcast_u64(keys_.second[round]);
+      for (auto& counter : c) {
+        const VecU64 product0 = multiply_low(counter[0], multiplier0);
+        const VecU64 product1 = multiply_low(counter[2], multiplier1);
+        counter[0] = high_word(product1) ^ counter[1] ^ key0;
+        counter[1] = product1;
+        counter[2] = high_word(product0) ^ counter[3] ^ key1;
+        counter[3] = product0;
+      }
+    }
+    for (int set = 0; set < kSets; ++set) in_memory_order(c[set], words + 4 / kSets * set);
   }
-  for (int set = 0; set < kSets; ++set) in_memory_order(c[set], words + 4 / kSets * set);
-}
+
+ private:
+  const RandomKeys& keys_;
+  // What is added to a word of every block in rounds 1 to 3.
+  std::uint64_t second1_, first2_, second2_, second3_;
+};
 
 /// factors[i] = rule.scale where the element (row, column + i) is kept, 0 where it is dropped, for
 /// i < n. `row` already includes rule.row_offset; `column` is fastest as a multiple of 4.
@@ -58,10 +103,12 @@ RETORT_INLINE void keep_factors(const DropoutRule& rule, std::uint32_t row, std:
   }
   const V dropped = broadcast<V>(T(0));
   const VecU32 limit = broadcast_u32(rule.drop_below);
+  const RandomKeys keys(rule.site);
+  const RandomRow random(keys, rule.site, row);
   const std::int64_t skip = column % 4;  // words of the first block that belong to columns before
   for (std::int64_t i = -skip; i < n; i += kRandomColumns) {
     VecU32 words[4];
-    random_words(rule.site, row, static_cast<std::uint32_t>((column + i) / 4), words);
+    random.words(static_cast<std::uint32_t>((column + i) / 4), words);
     V factor[4];
     for (int k = 0; k < 4; ++k) factor[k] = select(not_less(words[k], limit), kept, dropped);
     if (i >= 0) {

@@ -60,6 +60,9 @@ template <class T> RETORT_INLINE bool less_equal(Vec<T> a, Vec<T> b) { return a.
 template <class T> RETORT_INLINE bool equal(Vec<T> a, Vec<T> b) { return a.value == b.value; }
 template <class T> RETORT_INLINE bool is_nan(Vec<T> a) { return a.value != a.value; }
 template <class T> RETORT_INLINE Vec<T> select(bool mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
+/// x, or `limit` where x lies beyond it; a NaN in either gives x.
+template <class T> RETORT_INLINE Vec<T> at_most(Vec<T> x, Vec<T> limit) { return limit.value < x.value ? limit : x; }
+template <class T> RETORT_INLINE Vec<T> at_least(Vec<T> x, Vec<T> limit) { return limit.value > x.value ? limit : x; }
 /// Whether the mask holds in any lane.
 RETORT_INLINE bool any(bool mask) { return mask; }
 #if defined(RETORT_ISA_avx2)
@@ -103,6 +106,8 @@ RETORT_INLINE VecF::Mask is_nan(VecF a) { return {_mm256_cmp_ps(a.value, a.value
 RETORT_INLINE VecF select(VecF::Mask mask, VecF yes, VecF no) {
   return {_mm256_blendv_ps(no.value, yes.value, mask.bits)};
 }
+RETORT_INLINE VecF at_most(VecF x, VecF limit) { return {_mm256_min_ps(limit.value, x.value)}; }
+RETORT_INLINE VecF at_least(VecF x, VecF limit) { return {_mm256_max_ps(limit.value, x.value)}; }
 RETORT_INLINE bool any(VecF::Mask mask) { return _mm256_movemask_ps(mask.bits) != 0; }
 RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n.value), _mm256_set1_epi32(127));
@@ -162,7 +167,14 @@ RETORT_INLINE VecF::Mask is_nan(VecF a) { return {_mm512_cmp_ps_mask(a.value, a.
 RETORT_INLINE VecF select(VecF::Mask mask, VecF yes, VecF no) {
   return {_mm512_mask_blend_ps(mask.bits, no.value, yes.value)};
 }
+RETORT_INLINE VecF at_most(VecF x, VecF limit) { return {_mm512_min_ps(limit.value, x.value)}; }
+RETORT_INLINE VecF at_least(VecF x, VecF limit) { return {_mm512_max_ps(limit.value, x.value)}; }
 RETORT_INLINE bool any(VecF::Mask mask) { return mask.bits != 0; }
+/// table[i] with i the low five bits of each lane of `index`.
+RETORT_INLINE VecF look_up(const float (&table)[32], VecF index) {
+  return {_mm512_permutex2var_ps(_mm512_load_ps(table), _mm512_castps_si512(index.value),
+                                 _mm512_load_ps(table + 16))};
+}
 RETORT_INLINE VecF scale_by_power_of_two(VecF x, VecF n) {
   const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n.value), _mm512_set1_epi32(127));
   return {_mm512_mul_ps(x.value, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)))};
@@ -211,10 +223,10 @@ RETORT_INLINE V broadcast(T x) {
 
 /// The larger of two; a NaN in either gives a NaN (the hardware's max would drop one).
 template <class T> RETORT_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
-  return select(is_nan(a), a, select(less(a, b), b, select(is_nan(b), b, a)));
+  return select(is_nan(b), b, at_least(a, b));
 }
 template <class T> RETORT_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
-  return select(is_nan(a), a, select(less(b, a), b, select(is_nan(b), b, a)));
+  return select(is_nan(b), b, at_most(a, b));
 }
 
 // ---- Lanes: folding a vector, naming its first lanes, constants for tensor/functors.h ----
@@ -330,7 +342,7 @@ struct VecU64 {
   static constexpr int kWidth = 4;
   __m256i value;
 };
-RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {_mm256_set1_epi64x(x)}; }
+RETORT_INLINE VecU64 broadcast_u64(std::uint64_t x) { return {_mm256_set1_epi64x(static_cast<long long>(x))}; }
 RETORT_INLINE VecU64 first_blocks(std::uint32_t first) {
   return {_mm256_add_epi32(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 2, 1, 3))};
 }
@@ -356,7 +368,7 @@ struct VecU64 {
   static constexpr int kWidth = 8;
   __m512i value;
 };
-RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {_mm512_set1_epi64(x)}; }
+RETORT_INLINE VecU64 broadcast_u64(std::uint64_t x) { return {_mm512_set1_epi64(static_cast<long long>(x))}; }
 RETORT_INLINE VecU64 first_blocks(std::uint32_t first) {
   return {_mm512_add_epi32(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7))};
 }
@@ -383,7 +395,7 @@ struct VecU64 {
   static constexpr int kWidth = 1;
   std::uint64_t value;
 };
-RETORT_INLINE VecU64 broadcast_u64(std::uint32_t x) { return {x}; }
+RETORT_INLINE VecU64 broadcast_u64(std::uint64_t x) { return {x}; }
 /// first, first + 1, … in the order that in_memory_order wants.
 RETORT_INLINE VecU64 first_blocks(std::uint32_t first) { return {first}; }
 /// 64-bit products of the low halves.

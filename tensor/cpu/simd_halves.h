@@ -61,17 +61,21 @@ RETORT_INLINE void store_words(void* p, Words x) { _mm256_storeu_si256(static_ca
 RETORT_INLINE void store_words(void* p, Words x, std::int64_t n) {
   _mm256_mask_storeu_epi16(p, lane_mask(n), x);
 }
-RETORT_INLINE VecF widen(Words x, bf16) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16))};
+RETORT_INLINE VecF widen(Words x, bf16) {  // word i to the upper half of lane i
+  const __m512i word = _mm512_set_epi16(15, 15, 14, 14, 13, 13, 12, 12, 11, 11, 10, 10, 9, 9, 8, 8, 7, 7,
+                                        6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+  return {_mm512_castsi512_ps(
+      _mm512_maskz_permutexvar_epi16(0xAAAAAAAAu, word, _mm512_castsi256_si512(x)))};
 }
 RETORT_INLINE Words narrow(VecF x, bf16) {
   const __m512i word = _mm512_castps_si512(x.value);
-  const __m512i upper = _mm512_srli_epi32(word, 16);
-  const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
-  const __m512i rounded = _mm512_srli_epi32(
-      _mm512_add_epi32(word, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))), 16);
-  return _mm512_cvtepi32_epi16(
-      _mm512_mask_or_epi32(rounded, is_nan(x).bits, upper, _mm512_set1_epi32(0x40)));
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(word, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(word, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+  const __m512i result =
+      _mm512_mask_or_epi32(rounded, is_nan(x).bits, word, _mm512_set1_epi32(0x400000));
+  const __m512i upper = _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1, 31,
+                                         29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+  return _mm512_castsi512_si256(_mm512_permutexvar_epi16(upper, result));
 }
 RETORT_INLINE VecF widen(Words x, f16) { return {_mm512_cvtph_ps(x)}; }
 RETORT_INLINE Words narrow(VecF x, f16) {

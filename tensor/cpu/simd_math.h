@@ -6,6 +6,7 @@
 // pow 1.5.
 #pragma once
 
+#include "tensor/cpu/gelu_tables.h"
 #include "tensor/cpu/simd.h"
 
 namespace retort::isa::RETORT_ISA {
@@ -20,6 +21,16 @@ RETORT_INLINE Vec<double> log1p(Vec<double> x) { return {std::log1p(x.value)}; }
 RETORT_INLINE Vec<double> sin(Vec<double> x) { return {std::sin(x.value)}; }
 RETORT_INLINE Vec<double> cos(Vec<double> x) { return {std::cos(x.value)}; }
 RETORT_INLINE Vec<double> pow(Vec<double> x, Vec<double> y) { return {std::pow(x.value, y.value)}; }
+// At 40 both are 0, and ∞ · 0 must not become a NaN.
+RETORT_INLINE Vec<double> gelu_dip(Vec<double> x) {
+  const double a = at_most(x, broadcast<Vec<double>>(40.0)).value;
+  return {0.5 * a * std::erfc(a * 0.70710678118654752440)};
+}
+RETORT_INLINE Vec<double> gelu_dip_slope(Vec<double> x) {
+  const double a = at_most(x, broadcast<Vec<double>>(40.0)).value;
+  return {0.5 * std::erfc(a * 0.70710678118654752440) -
+          a * 0.39894228040143267794 * std::exp(-0.5 * a * a)};
+}
 #endif
 
 RETORT_INLINE Vec<float> constant(float x) { return broadcast<Vec<float>>(x); }
@@ -39,12 +50,13 @@ RETORT_INLINE Vec<float> exp_of_reduced(Vec<float> r, Vec<float> n) {
   return load_exponent(fma(r * r, p, r) + constant(1), n);
 }
 
-/// e^x = 2^n · e^r with n = round(x / ln 2).
+/// e^x = 2^n · e^r with n = round(x / ln 2), which a sum with 1.5 · 2^23 rounds.
 RETORT_INLINE Vec<float> exp(Vec<float> x) {
   using V = Vec<float>;
-  x = select(less(x, constant(-104)), constant(-104), x);  // rounds to 0
-  x = select(less(constant(89), x), constant(89), x);      // rounds to ∞
-  const V n = round(x * constant(1.44269504088896341f));
+  x = at_least(x, constant(-104));  // rounds to 0
+  x = at_most(x, constant(89));     // rounds to ∞
+  const V shift = constant(0x1.8p23f);
+  const V n = fma(x, constant(1.44269504088896341f), shift) - shift;
   const V r = fma(n, constant(-kLn2High), x);
   return exp_of_reduced(fma(n, constant(-kLn2Low), r), n);
 }
@@ -110,7 +122,7 @@ RETORT_INLINE Vec<float> erf(Vec<float> x) {
   p = fma(p, s, constant(1.28379166e-1f));
   const V near_zero = fma(p, x, x);
   const auto is_near = less(t, constant(0.927734375f));
-  t = select(less(constant(4), t), constant(4), t);  // erf is 1 from 3.92 on
+  t = at_most(t, constant(4));  // erf is 1 from 3.92 on
   V q = fma(constant(-1.72853470e-5f), t, constant(3.83197126e-4f));
   const V u = fma(constant(-3.88396438e-3f), t, constant(2.42546219e-2f));
   q = fma(q, t * t, u);
@@ -121,6 +133,43 @@ RETORT_INLINE Vec<float> erf(Vec<float> x) {
   const V far = constant(1) - exp(q);
   return select(is_near, near_zero, select(less(x, constant(0)), -far, far));
 }
+
+// ---- GELU's dip x·Φ(−x) and its slope Φ(−x) − x·φ(x), x ≥ 0: what is small is no difference ----
+
+#if defined(RETORT_ISA_avx512)
+
+// By an instruction that looks 16 numbers up in a table of 32: 16 instructions where erf and exp take
+// 45 to 60. Errors: of the dip 6e-7 of itself up to 3, 2e-5 up to 6; of the slope 7e-8. Beyond 6 they
+// are below 1e-8 and become 0.
+RETORT_INLINE VecF gelu_pieces(const float (&table)[5][kGeluPieces], VecF x) {
+  x = at_most(x, constant((kGeluPieces - 1) / kGeluPerUnit));
+  const VecF unit = constant(kGeluPerUnit);
+  const VecF shift = constant(0x1.8p23f);  // the last bits of the sum are a whole number
+  const VecF piece = fma(x, unit, shift);
+  const VecF r = fma(x, unit, shift - piece);
+  VecF y = look_up(table[4], piece);
+  for (int power = 3; power >= 0; --power) y = fma(y, r, look_up(table[power], piece));
+  return y;
+}
+RETORT_INLINE VecF gelu_dip(VecF x) { return gelu_pieces(kGeluDip, x); }
+RETORT_INLINE VecF gelu_dip_slope(VecF x) { return gelu_pieces(kGeluDipSlope, x); }
+
+#else
+
+RETORT_INLINE Vec<float> normal_tail(Vec<float> x) {
+  return constant(0.5f) * (constant(1) - erf(x * constant(0.707106781f)));
+}
+// At 16 both are 0, and ∞ · 0 must not become a NaN.
+RETORT_INLINE Vec<float> gelu_dip(Vec<float> x) {
+  x = at_most(x, constant(16));
+  return x * normal_tail(x);
+}
+RETORT_INLINE Vec<float> gelu_dip_slope(Vec<float> x) {
+  x = at_most(x, constant(16));
+  return normal_tail(x) - x * constant(0.398942280f) * exp(constant(-0.5f) * x * x);
+}
+
+#endif
 
 // ---- sin and cos ----
 
@@ -242,8 +291,8 @@ RETORT_INLINE Vec<float> pow(Vec<float> x, Vec<float> y) {
   // The logarithms of 0, ∞ and NaN.
   z.high = select(equal(a, zero), -infinity * y, select(less(a, infinity), z.high, a * y));
   z.low = select(less(abs(z.high), constant(150)), z.low, zero);
-  z.high = select(less(z.high, constant(-150)), constant(-150), z.high);  // rounds to 0
-  z.high = select(less(constant(150), z.high), constant(150), z.high);    // rounds to ∞
+  z.high = at_least(z.high, constant(-150));  // rounds to 0
+  z.high = at_most(z.high, constant(150));    // rounds to ∞
   const V n = round(z.high * constant(1.44269504088896341f));
   const V r = fma(n, constant(-kLn2Low), fma(n, constant(-kLn2High), z.high)) + z.low;
   V power = exp_of_reduced(r, n);

@@ -14,11 +14,9 @@ RETORT_INLINE Vec<Compute<S>> highest_of(const S* x, std::int64_t n) {
   Vec<T> best = lowest;
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
     fetch_next<3>(x, n, 0, i);
-    const Vec<T> candidate = only(load(x + i, lanes), lowest, lanes);
-    best = select(less(best, candidate), candidate, best);
+    best = at_least(best, only(load(x + i, lanes), lowest, lanes));
   });
-  return broadcast<Vec<T>>(
-      fold(best, [](Vec<T> p, Vec<T> q) { return select(less(p, q), q, p); }));
+  return broadcast<Vec<T>>(fold(best, [](Vec<T> p, Vec<T> q) { return at_least(p, q); }));
 }
 
 // Exponentials wait in a buffer for their sum; those of long rows are computed again.
