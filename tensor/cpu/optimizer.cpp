@@ -72,7 +72,8 @@ void sum_of_squares_rows(const Launch&, const SumOfSquaresRowsArgs& args) {
 
 // ---- AdamW ----
 
-// A step's constants: numbers (N = T), or vectors of equal ones.
+// A step's constants: numbers (N = T), or vectors of equal ones. 1/√correction2 is a factor, which
+// spares one of torch's two divisions for the last bit of the denominator.
 template <class N>
 struct Coefficients {
   N decay, scale, beta1, beta2, rest1, rest2, rate, inverse_root2, epsilon;
