@@ -86,6 +86,27 @@ void Tokenizer::tokenize_raw(std::string_view word, PreTokens& tokens,
   for (const Piece& piece : tokens.pieces) model.tokenize(tokens.bytes(piece), made);
 }
 
+// Added tokens and the words between them: word(at, size, readable), found(id, begin, end).
+template <class Word, class Found>
+void Tokenizer::each_raw(std::string_view text, bool special_too, Word&& word,
+                         Found&& found) const {
+  raw_added_.split(
+      text, special_too,
+      [&](std::size_t begin, std::size_t end) {
+        const std::string_view rest = text.substr(begin, end - begin);
+        if (normalized_added_.empty()) return raw_words_.each(rest, word);
+        normalized_added_.split(
+            rest, special_too,
+            [&](std::size_t from, std::size_t to) {
+              raw_words_.each(rest.substr(from, to - from), word);
+            },
+            [&](std::int32_t id, std::size_t from, std::size_t to) {
+              if (from < to) found(id, begin + from, begin + to);  // as in cut_normalized
+            });
+      },
+      found);
+}
+
 std::vector<std::int32_t> Tokenizer::raw_ids(std::string_view text, bool special_too,
                                              Workspace& workspace) const {
   IdWriter out(workspace.ids);
@@ -105,20 +126,8 @@ std::vector<std::int32_t> Tokenizer::raw_ids(std::string_view text, bool special
     miss(workspace.made);
     out.add(workspace.made);
   };
-  const auto add_id = [&](std::int32_t id, std::size_t, std::size_t) { out.add(id); };
-  raw_added_.split(
-      text, special_too,
-      [&](std::size_t begin, std::size_t end) {
-        const std::string_view rest = text.substr(begin, end - begin);
-        if (normalized_added_.empty()) return raw_words_.each(rest, add_word);
-        normalized_added_.split(
-            rest, special_too,
-            [&](std::size_t from, std::size_t to) {
-              raw_words_.each(rest.substr(from, to - from), add_word);
-            },
-            add_id);
-      },
-      add_id);
+  each_raw(text, special_too, add_word,
+           [&](std::int32_t id, std::size_t, std::size_t) { out.add(id); });
   return out.ids();
 }
 
@@ -164,21 +173,7 @@ void Tokenizer::raw_details(std::string_view text, bool special_too, Workspace& 
     out.add_text(text.substr(begin, end - begin));
     out.end_word();
   };
-  raw_added_.split(
-      text, special_too,
-      [&](std::size_t begin, std::size_t end) {
-        const std::string_view rest = text.substr(begin, end - begin);
-        if (normalized_added_.empty()) return raw_words_.each(rest, add_word);
-        normalized_added_.split(
-            rest, special_too,
-            [&](std::size_t from, std::size_t to) {
-              raw_words_.each(rest.substr(from, to - from), add_word);
-            },
-            [&](std::int32_t id, std::size_t from, std::size_t to) {
-              if (from < to) add_id(id, begin + from, begin + to);
-            });
-      },
-      add_id);
+  each_raw(text, special_too, add_word, add_id);
 }
 
 }  // namespace retort

@@ -113,6 +113,8 @@ class Tokenizer {
                            const EncodeOptions& options) const;
   void normalize_word(PreTokens& tokens) const;
   void tokenize_raw(std::string_view word, PreTokens& tokens, std::vector<Token>& made) const;
+  template <class Word, class Found>
+  void each_raw(std::string_view text, bool special_too, Word&& word, Found&& found) const;
   std::vector<std::int32_t> raw_ids(std::string_view text, bool special_too,
                                     Workspace& workspace) const;
   void append_ids(Workspace& workspace, std::vector<std::int32_t>& ids) const;

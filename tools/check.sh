@@ -15,8 +15,10 @@ cmake -S . -B build/clang -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPIL
 cmake --build build/clang --parallel "$(nproc)"
 ctest --test-dir build/clang --output-on-failure --parallel "$(nproc)"
 
-step "address and undefined-behaviour sanitizers"  # g++ warns falsely beside them
-cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 -DRETORT_WERROR=OFF -DRETORT_TEST_TIMEOUT=3600 \
+step "address and undefined-behaviour sanitizers"
+# Warnings are no errors here: beside the sanitizers g++ 12 takes parts of std::regex for uninitialised.
+cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 \
+  -DRETORT_WERROR=OFF -DRETORT_TEST_TIMEOUT=3600 \
   -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -g1 -O1" >/dev/null
 cmake --build build/sanitize --parallel "$(nproc)"
 ctest --test-dir build/sanitize --output-on-failure --parallel "$(nproc)"

@@ -51,10 +51,18 @@ TEST_CASE("bench matmul prints the 13 shapes of BERT, a JSON object a line", "[c
   CHECK(shapes.count("[768, 768, 1000]") == 1);
 }
 
+TEST_CASE("bench says whether it prints medians or the best", "[command][bench]") {
+  Arguments arguments = {"bench", "stream",    "--threads", "1",           "--rounds",
+                         "2",     "--seconds", "0",         "--megabytes", "16"};
+  CHECK(output_of(arguments).find("; medians of 2 rounds") != std::string::npos);
+  arguments.push_back("--best");
+  CHECK(output_of(arguments).find("; best of 2 rounds") != std::string::npos);
+}
+
 TEST_CASE("bench attention prints forward and backward, in f32 and bf16", "[command][bench]") {
   for (const char* dtype : {"f32", "bf16"}) {
-    const auto lines = bench_lines({"bench", "attention", "--json", "--threads", "2", "--rounds", "1",
-                                    "--seconds", "0", "--dtype", dtype},
+    const auto lines = bench_lines({"bench", "attention", "--json", "--threads", "2", "--rounds",
+                                    "1", "--seconds", "0", "--dtype", dtype},
                                    "GFLOP/s");
     REQUIRE(lines.size() == 2);
     CHECK(lines[0].find("name")->as_string("name") == "mrpc forward");
