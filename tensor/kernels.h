@@ -106,7 +106,7 @@ struct AdamwStep {
   double gradient_scale;            // clipping factor
 };
 
-/// AdamW (Loshchilov & Hutter 2019), in torch's order of operations:
+/// AdamW (Loshchilov & Hutter 2019), in torch's order but for 1/√correction2, which is a factor:
 /// p *= 1 − lr·decay; g = scale·grad; m = β₁m + (1−β₁)g; v = β₂v + (1−β₂)g²;
 /// p −= (lr/correction1) · m / (√v/√correction2 + ε).
 struct AdamwArgs {

@@ -10,6 +10,16 @@ using Catch::Approx;
 #include <catch2/catch.hpp>
 #endif
 
+namespace retort::testing {
+/// Whether tests repeat less: under sanitizers and on emulated machines, where a second becomes a
+/// minute. Every way through the code is still taken; fewer samples are drawn of each.
+#ifdef RETORT_QUICK_TESTS
+inline constexpr bool kQuick = true;
+#else
+inline constexpr bool kQuick = false;
+#endif
+}  // namespace retort::testing
+
 /// Ends the test case and says so: 2.13 has no SKIP, so ctest looks for this line.
 #define RETORT_SKIP(reason)                          \
   do {                                               \

@@ -1,56 +1,96 @@
 #!/usr/bin/env bash
 # What is too slow for every change: clang, sanitizers, fuzzing, a machine without AVX and one of another
 # architecture, transformers.
-# usage: bash tools/check.sh [FUZZ_SECONDS]      (default 60 per target)
+# usage: bash tools/check.sh [STEP...]
+#   STEP: clang sanitizers fuzzing nehalem aarch64 transformers   (default: all, in this order)
+#   FUZZ_SECONDS in the environment: time for each fuzz target, as many of them at a time as there are
+#   cores (default 60)
 set -eu
 cd "$(dirname "$0")/.."
 . tools/install.sh
-seconds=${1:-60}
-install_packages "${retort_packages[@]}" clang libomp-dev libclang-rt-14-dev qemu-user \
-  g++-aarch64-linux-gnu python3-venv
-step() { printf '\n== %s\n' "$*"; }
 
-step "clang, with warnings as errors"
-cmake -S . -B build/clang -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release >/dev/null
-cmake --build build/clang --parallel "$(nproc)"
-ctest --test-dir build/clang --output-on-failure --parallel "$(nproc)"
+# configure NAME OPTION...: build/NAME with these options of cmake.
+configure() {
+  local name=$1; shift
+  cmake -S . -B "build/$name" -G Ninja "${retort_launcher[@]}" "$@" >/dev/null
+}
+build_and_test() {
+  cmake --build "build/$1" --parallel "$(nproc)"
+  ctest --test-dir "build/$1" --output-on-failure --parallel "$(nproc)"
+}
+with_clang=(-DCMAKE_CXX_COMPILER=clang++)
+engine_only=(-DCMAKE_BUILD_TYPE=Release -DRETORT_ENGINE_ONLY=ON)
+quick=(-DRETORT_QUICK_TESTS=ON -DRETORT_TEST_TIMEOUT=3600)
+# Warnings are no errors beside sanitizers: g++ 12 then takes parts of std::regex for uninitialised.
+debug=(-DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 -DRETORT_WERROR=OFF)
 
-step "address and undefined-behaviour sanitizers"
-# Warnings are no errors here: beside the sanitizers g++ 12 takes parts of std::regex for uninitialised.
-cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 \
-  -DRETORT_WERROR=OFF -DRETORT_TEST_TIMEOUT=3600 \
-  -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -g1 -O1" >/dev/null
-cmake --build build/sanitize --parallel "$(nproc)"
-ctest --test-dir build/sanitize --output-on-failure --parallel "$(nproc)"
+# The second compiler, with warnings as errors.
+clang() {
+  install_packages clang libomp-dev
+  configure clang "${with_clang[@]}" -DCMAKE_BUILD_TYPE=Release
+  build_and_test clang
+}
 
-step "fuzzing, $seconds s a target"
-cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DRETORT_KERNEL_OPTIMIZATION=-O1 \
-  -DRETORT_FUZZ=ON -DCMAKE_CXX_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g1 -O1" >/dev/null
-for target in tests/fuzz/*.cpp; do
-  name=$(basename "$target" .cpp)
-  [ "$name" != main ] || continue
-  cmake --build build/fuzz --parallel "$(nproc)" --target "retort_fuzz_$name"
-  mkdir -p "build/fuzz/corpus/$name"
-  OMP_NUM_THREADS=1 build/fuzz/tests/"retort_fuzz_$name" -max_total_time="$seconds" -rss_limit_mb=4096 -print_final_stats=1 \
-    "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
+# Addresses and undefined behaviour.
+sanitizers() {
+  configure sanitize "${debug[@]}" "${quick[@]}" \
+    -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -g1 -O1"
+  build_and_test sanitize
+}
+
+# What a run finds stays in build/fuzz/corpus and is where the next one starts.
+fuzzing() {
+  install_packages clang libomp-dev libclang-rt-14-dev
+  configure fuzz "${with_clang[@]}" "${debug[@]}" -DRETORT_FUZZ=ON \
+    -DCMAKE_CXX_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g1 -O1"
+  local source targets=()
+  for source in tests/fuzz/*.cpp; do
+    [ "$source" = tests/fuzz/main.cpp ] || targets+=("$(basename "$source" .cpp)")
+  done
+  cmake --build build/fuzz --parallel "$(nproc)" --target "${targets[@]/#/retort_fuzz_}"
+  export FUZZ_SECONDS=${FUZZ_SECONDS:-60} OMP_NUM_THREADS=1
+  printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c '
+    mkdir -p build/fuzz/corpus/{}
+    build/fuzz/tests/retort_fuzz_{} -max_total_time="$FUZZ_SECONDS" -rss_limit_mb=4096 -print_final_stats=1 \
+      -artifact_prefix=build/fuzz/{}- build/fuzz/corpus/{} tests/fuzz/corpus/{} >build/fuzz/{}.log 2>&1 ||
+      { tail -50 build/fuzz/{}.log; echo "{}: see build/fuzz/{}.log"; exit 255; }
+    echo "{}: $(sed -n "s/stat::number_of_executed_units: *//p" build/fuzz/{}.log) runs, nothing found"'
+}
+
+# A machine without AVX, emulated: generic kernels.
+nehalem() {
+  install_packages qemu-user
+  configure nehalem "${quick[@]}" "${engine_only[@]}" "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-x86_64;-cpu;Nehalem"
+  build_and_test nehalem
+}
+
+# Another architecture, cross-compiled and emulated.
+aarch64() {
+  install_packages qemu-user g++-aarch64-linux-gnu
+  configure aarch64 "${quick[@]}" "${engine_only[@]}" -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
+    -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+    "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu"
+  build_and_test aarch64
+}
+
+# A trained model in both libraries: ids and logits.
+transformers() {
+  install_packages python3-venv
+  build_retort retort_cli
+  bash tools/fetch_minilm.sh build/minilm
+  local data=()
+  [ ! -d ../shared/data ] || data=(--data ../shared/data)
+  bash tools/verify_pretrained.sh build/minilm build/retort "${data[@]}"
+}
+
+install_packages "${retort_packages[@]}"
+all=(clang sanitizers fuzzing nehalem aarch64 transformers)
+[ $# -gt 0 ] || set -- "${all[@]}"
+for step in "$@"; do
+  [[ " ${all[*]} " == *" $step "* ]] || { echo "check.sh: no step \"$step\"; there are: ${all[*]}" >&2; exit 2; }
 done
-
-step "a machine without AVX (generic kernels, emulated)"
-cmake -S . -B build/nehalem -G Ninja -DCMAKE_BUILD_TYPE=Release -DRETORT_ENGINE_ONLY=ON -DRETORT_TEST_TIMEOUT=3600 \
-  "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-x86_64;-cpu;Nehalem" >/dev/null
-cmake --build build/nehalem --parallel "$(nproc)"
-ctest --test-dir build/nehalem --output-on-failure --parallel "$(nproc)"
-
-step "another architecture: aarch64, cross-compiled and emulated"
-cmake -S . -B build/aarch64 -G Ninja -DCMAKE_BUILD_TYPE=Release -DRETORT_ENGINE_ONLY=ON -DRETORT_TEST_TIMEOUT=3600 \
-  -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
-  "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu" >/dev/null
-cmake --build build/aarch64 --parallel "$(nproc)"
-ctest --test-dir build/aarch64 --output-on-failure --parallel "$(nproc)"
-
-step "transformers: a trained model, its ids and logits"
-build_retort retort_cli
-bash tools/fetch_minilm.sh build/minilm
-data=../shared/data
-if [ -d "$data" ]; then bash tools/verify_pretrained.sh build/minilm build/retort --data "$data"
-else bash tools/verify_pretrained.sh build/minilm build/retort; fi
+for step in "$@"; do
+  printf '\n== %s\n' "$step"
+  "$step"
+  printf '== %s: passed, %s s since the start\n' "$step" "$SECONDS"
+done

@@ -24,11 +24,14 @@ install_packages() {
     { sleep 3; $sudo apt-get update -qq; DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; }
 }
 
+# What has been compiled before is taken from ccache where there is one.
+retort_launcher=()
+if command -v ccache >/dev/null; then retort_launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+
 # build_retort TARGET...: configures build/ (once) and builds the targets.
 build_retort() {
   local root; root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   local generator=(); [ -f "$root/build/CMakeCache.txt" ] || generator=(-G Ninja)
-  local launcher=(); command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  cmake -S "$root" -B "$root/build" "${generator[@]}" "${launcher[@]}" -DCMAKE_BUILD_TYPE=Release >/dev/null
+  cmake -S "$root" -B "$root/build" "${generator[@]}" "${retort_launcher[@]}" -DCMAKE_BUILD_TYPE=Release >/dev/null
   cmake --build "$root/build" --parallel "$(nproc)" --target "$@"
 }

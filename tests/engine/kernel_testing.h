@@ -102,6 +102,11 @@ std::int64_t first_far(const Guarded<T>& found, const std::vector<double>& expec
   return -1;
 }
 
+/// Numbers of threads whose results are compared, more of them than any test has work for included.
+inline std::vector<int> thread_counts() {
+  return kQuick ? std::vector{1, 3} : std::vector{1, 2, 3, 8, 64};
+}
+
 /// Puts table and thread count back when a test ends.
 class Restore {
  public:

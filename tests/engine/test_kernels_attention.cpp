@@ -189,7 +189,7 @@ TEMPLATE_TEST_CASE("attention: any number of threads gives the same bits", "[ker
                  .map = MapKind::probabilities,
                  .shared = true};
     std::vector<std::vector<TestType>> first;
-    for (const int n : {1, 2, 3, 8, 64}) {
+    for (const int n : thread_counts()) {
       set_thread_count(n);
       Attention<TestType> x(c);
       x.forward();

@@ -71,7 +71,7 @@ struct Product {
   int mismatches() {
     int wrong = 0;
     const std::int64_t total = c.batch * c.m * c.n;
-    const bool sampled = total * c.k > 20'000'000;
+    const bool sampled = total * c.k > (kQuick ? 500'000 : 20'000'000);
     for (std::int64_t e = 0; e < (sampled ? 3000 : total); ++e) {
       const auto at =
           sampled ? static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(total))) : e;
@@ -107,7 +107,7 @@ TEMPLATE_TEST_CASE("matmul: sizes around the tile, every layout", "[kernels][mat
   for_every_isa<float>([&] {
     RandomStream random(7);
     const auto pick = [&](const auto& list) { return list[random.below(std::size(list))]; };
-    for (int trial = 0; trial < 300; ++trial) {
+    for (int trial = 0; trial < (kQuick ? 60 : 300); ++trial) {
       ProductCase c{};
       c.batch = trial % 5 == 0 ? 3 : 1;
       c.m = pick(ms);
@@ -192,7 +192,7 @@ TEMPLATE_TEST_CASE("matmul: a row's bits don't depend on the other rows", "[kern
       const ProductCase c{1, 300, 75, 210, layout, Layout::columns, false, true};
       Product<TestType> all(c);
       run<TestType>(all.args());
-      for (std::int64_t m = 1; m <= 40; ++m) {
+      for (std::int64_t m = 1; m <= 40; m += kQuick ? 7 : 1) {
         Product<TestType> some(c);
         MatmulArgs args = some.args();
         args.m = m;
@@ -217,7 +217,7 @@ TEMPLATE_TEST_CASE("matmul: any number of threads gives the same bits", "[kernel
           ProductCase{40, 10, 12, 64},
           ProductCase{1, 3, 700, 300, Layout::rows, Layout::columns}}) {
       std::vector<TestType> first;
-      for (const int n : {1, 2, 3, 8, 64}) {
+      for (const int n : thread_counts()) {
         set_thread_count(n);
         Product<TestType> product(c);
         run<TestType>(product.args());
@@ -252,7 +252,8 @@ TEMPLATE_TEST_CASE("matmul: packing an operand before changes no bit", "[kernels
   for_every_isa<float>([] {
     set_thread_count(3);
     for (const Layout layout : kLayouts)
-      for (const std::int64_t m : {1, 20, 64, 65, 300}) {
+      for (const std::int64_t m :
+           kQuick ? std::vector{20, 65} : std::vector{1, 20, 64, 65, 300}) {
         const ProductCase c{1, m, 203, 410, Layout::rows, layout, false, true};
         INFO(c);
         Product<TestType> product(c);

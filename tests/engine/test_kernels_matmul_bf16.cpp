@@ -211,7 +211,7 @@ TEST_CASE("bf16 matmul: sizes around the tiles, every layout", "[kernels][matmul
   for_every_bf16([&](const Bf16& bf) {
     RandomStream random(7);
     const auto pick = [&](const auto& list) { return list[random.below(std::size(list))]; };
-    for (int trial = 0; trial < 250; ++trial) {
+    for (int trial = 0; trial < (kQuick ? 60 : 250); ++trial) {
       ProductCase c{};
       c.batch = trial % 5 == 0 ? 3 : 1;
       c.m = pick(ms);
@@ -246,7 +246,7 @@ TEST_CASE("bf16 matmul: a row's bits don't depend on the other rows", "[kernels]
       const ProductCase c{1, 600, 75, 130, layout, Layout::columns, false, true};
       Product all(c, true, false);
       run(bf, all.args());
-      for (std::int64_t m = 1; m <= 80; m += m < 40 ? 1 : 13) {
+      for (std::int64_t m = 1; m <= 80; m += m < 40 && !kQuick ? 1 : 13) {
         Product some(c, true, false);
         MatmulArgs args = some.args();
         args.m = m;
@@ -272,7 +272,7 @@ TEST_CASE("bf16 matmul: any number of threads gives the same bits", "[kernels][m
       set_thread_count(1);
       Product first(c, false, false);
       run(bf, first.args());
-      for (const int n : {2, 3, 8, 64}) {
+      for (const int n : thread_counts()) {
         set_thread_count(n);
         Product product(c, false, false);
         run(bf, product.args());
