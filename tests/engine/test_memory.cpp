@@ -116,7 +116,7 @@ TEST_CASE("memory: steps of one shape ask the system for nothing after the secon
   network.step(lengths, 1);
   network.step(lengths, 2);
   const auto asked = statistics().system_allocations;
-  for (std::uint64_t seed = 3; seed < 20; ++seed) network.step(lengths, seed);
+  for (std::uint64_t seed = 3; seed < (kQuick ? 6 : 20); ++seed) network.step(lengths, seed);
   CHECK(statistics().system_allocations == asked);
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("memory: over a ragged epoch little more is reserved than is used", "[
   Network network;
   RandomStream random(5);
   double worst = 0;
-  for (std::uint64_t step = 0; step < (kQuick ? 20 : 120); ++step) {
+  for (std::uint64_t step = 0; step < (kQuick ? 5 : 120); ++step) {
     std::vector<std::int32_t> lengths;
     for (int i = 0; i < 8; ++i) lengths.push_back(static_cast<std::int32_t>(3 + random.below(90)));
     network.step(lengths, step);
