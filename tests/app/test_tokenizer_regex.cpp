@@ -71,6 +71,9 @@ TEST_CASE("regex: matching ends, however hostile the pattern", "[tokenizer]") {
   CHECK(Regex("(a*)*").find_all("aab") == Matches{{0, 2}, {3, 3}});
   CHECK(Regex("(?:)").find_all("\u00e9b") == Matches{{0, 0}, {2, 2}, {3, 3}});
   CHECK(Regex(R"(\s+$)").find_all(std::string(1000, ' ')) == Matches{{0, 1000}});
+  const std::string nested = "(?i)" + std::string(60, '[') + "q" + std::string(60, ']');
+  CHECK(Regex(nested).find_all("kQ\u017Fq") == Matches{{1, 2}, {4, 5}});
+  CHECK(Regex("(?i)[[[k]&&[^s]]]").find_all("S\u212Ak") == Matches{{1, 4}, {4, 5}});
   const std::string letters(1 << 20, 'a');
   CHECK(Regex("[a-z]+").find_all(letters) == Matches{{0, letters.size()}});
   CHECK(Regex::literal("a.b[").find_all("aXb[ a.b[") == Matches{{5, 9}});

@@ -133,7 +133,13 @@ constexpr NamedFlag kFlags[] = {
 
 }  // namespace
 
-bool CharClass::contains(char32_t c) const {
+// Whether characters that fold together are all in it or all out of it.
+bool CharClass::folds() const {
+  return folded_ && std::all_of(intersections_.begin(), intersections_.end(),
+                                [](const CharClass& other) { return other.folds(); });
+}
+
+bool CharClass::contains(char32_t c, bool folding_members) const {
   for (const auto& [first, last] : ranges_)
     if (c >= first && c <= last) return true;
   if (!properties_.empty()) {
@@ -154,14 +160,17 @@ bool CharClass::contains(char32_t c) const {
       if (found != property.negated) return true;
     }
   }
-  return std::any_of(members_.begin(), members_.end(),
-                     [&](const CharClass& member) { return member.evaluate(c); });
+  return std::any_of(members_.begin(), members_.end(), [&](const CharClass& member) {
+    return (folding_members || !member.folds()) && member.evaluate(c);
+  });
 }
 
 bool CharClass::evaluate(char32_t c) const {
-  bool found = contains(c);
+  bool found = contains(c, true);
+  // Members that fold themselves have answered for the others too; to ask them again at each depth
+  // would take exponential time.
   if (!found && folded_)
-    for (const char32_t other : folding_together(c)) found = found || contains(other);
+    for (const char32_t other : folding_together(c)) found = found || contains(other, false);
   for (const CharClass& other : intersections_) found = found && other.evaluate(c);
   return found != negated_;
 }

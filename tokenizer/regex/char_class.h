@@ -45,7 +45,8 @@ class CharClass {
   };
 
   bool evaluate(char32_t c) const;
-  bool contains(char32_t c) const;
+  bool contains(char32_t c, bool folding_members) const;
+  bool folds() const;
 
   std::vector<std::pair<char32_t, char32_t>> ranges_;
   std::vector<Property> properties_;
