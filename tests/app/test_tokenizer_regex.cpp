@@ -42,6 +42,7 @@ TEST_CASE("regex: what isn't supported is an error that names it", "[tokenizer]"
     CHECK(found.find(expected) != std::string::npos);
   };
   refused(R"(\p{Elvish})", R"(the property \p{Elvish})");
+  CHECK(error_of("a\n\\p{N\n}").find('\n') == std::string::npos);
   refused("[[:elvish:]]", "the class [:elvish:]");
   refused(R"((a)\1)", R"(the escape \1)");
   refused(R"(\K)", R"(the escape \K)");

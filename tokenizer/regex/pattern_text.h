@@ -9,12 +9,23 @@
 
 namespace retort::regex {
 
+/// A part of a pattern for a message, which is one line.
+inline std::string shown(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') out += "\\n";
+    else if (c == '\r') out += "\\r";
+    else out += c;
+  }
+  return out;
+}
+
 struct PatternText {
   static constexpr int kMaxDepth = 200;
 
-  std::string where() const { return "the regular expression " + std::string(text) + " "; }
+  std::string where() const { return "the regular expression " + shown(text) + " "; }
   [[noreturn]] void unsupported(std::string_view construct) const {
-    fail(where(), "has ", construct, " at byte ", at, ", which is not supported");
+    fail(where(), "has ", shown(construct), " at byte ", at, ", which is not supported");
   }
 
   bool more() const { return at < text.size(); }
