@@ -12,7 +12,7 @@ using Catch::Approx;
 
 namespace retort::testing {
 /// Whether tests repeat less: under sanitizers and on emulated machines, where a second becomes a
-/// minute. Every way through the code is still taken; fewer samples are drawn of each.
+/// minute. Fewer samples are drawn, and some types are spared the largest shapes.
 #ifdef RETORT_QUICK_TESTS
 inline constexpr bool kQuick = true;
 #else
@@ -21,8 +21,8 @@ inline constexpr bool kQuick = false;
 }  // namespace retort::testing
 
 /// Ends the test case and says so: 2.13 has no SKIP, so ctest looks for this line.
-#define RETORT_SKIP(reason)                          \
-  do {                                               \
+#define RETORT_SKIP(reason)                            \
+  do {                                                 \
     std::cout << "SKIPPED: " << (reason) << std::endl; \
-    return;                                          \
+    return;                                            \
   } while (false)

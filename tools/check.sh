@@ -49,8 +49,8 @@ fuzzing() {
   done
   cmake --build build/fuzz --parallel "$(nproc)" --target "${targets[@]/#/retort_fuzz_}"
   local jobs; jobs=$(nproc)  # which heeds OMP_NUM_THREADS
-  export FUZZ_SECONDS=${FUZZ_SECONDS:-60} OMP_NUM_THREADS=1
-  printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I{} bash -c '
+  printf '%s\n' "${targets[@]}" |
+    FUZZ_SECONDS=${FUZZ_SECONDS:-60} OMP_NUM_THREADS=1 xargs -P "$jobs" -I{} bash -c '
     mkdir -p build/fuzz/corpus/{}
     build/fuzz/tests/retort_fuzz_{} -max_total_time="$FUZZ_SECONDS" -timeout=60 -rss_limit_mb=4096 -print_final_stats=1 \
       -artifact_prefix=build/fuzz/{}- build/fuzz/corpus/{} tests/fuzz/corpus/{} >build/fuzz/{}.log 2>&1 ||

@@ -10,7 +10,8 @@
 namespace retort::testing {
 namespace {
 
-constexpr std::int64_t kHidden = kQuick ? 32 : 96, kInner = 4 * kHidden, kVocab = kQuick ? 300 : 3000;
+constexpr std::int64_t kHidden = kQuick ? 32 : 96, kInner = 4 * kHidden,
+                       kVocab = kQuick ? 300 : 3000;
 
 // An embedding, two transformer blocks and a classifier, trained by plain gradient descent.
 class Network {

@@ -9,7 +9,7 @@
 
 namespace retort::regex {
 
-/// A part of a pattern for a message, which is one line.
+/// A part of a pattern for a message, which is one line. (json_quote would double every backslash.)
 inline std::string shown(std::string_view text) {
   std::string out;
   for (const char c : text) {
