@@ -28,11 +28,9 @@ struct Candidate {
 };
 
 Candidate open_candidate(const std::string& path) {
-  ModelDirectory directory = ModelDirectory::open(path);
+  ModelDirectory directory = ModelDirectory::open_classifier(path);
   LoadedModel loaded = load_model(directory.path, directory.config, {.frozen = true});
-  for (const std::string& name : loaded.report.fresh)
-    check(!name.starts_with("classifier."), path,
-          ": has no trained classification head (", name, " is missing); run retort train on it first");
+  check_trained_head(loaded.report, path);
   return {std::move(directory), std::move(loaded.model), {}, {}};
 }
 

@@ -64,8 +64,18 @@ ModelDirectory ModelDirectory::open(const std::filesystem::path& path) {
   return directory;
 }
 
+ModelDirectory ModelDirectory::open_classifier(const std::filesystem::path& path) {
+  ModelDirectory directory = open(path);
+  ModelConfig& config = directory.config;
+  check(config.task != Task::sequence_classification || config.problem == Problem::single_label,
+        path.string(), ": expected a classifier of single labels, found one for ", name(config.problem));
+  config.task = Task::sequence_classification;
+  config.problem = Problem::single_label;
+  return directory;
+}
+
 int ModelDirectory::max_length(int wanted) const {
-  const auto positions = static_cast<int>(config.max_positions);
+  const auto positions = static_cast<int>(config.max_tokens());
   check(wanted <= positions, "--max-length: ", wanted, " is more than the ", positions, " positions of ",
         path.string());
   check(wanted == 0 || wanted >= 4, "--max-length: expected at least 4 tokens, found ", wanted);

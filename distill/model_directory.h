@@ -36,6 +36,9 @@ struct ModelDirectory {
 
   /// Errors: a file is missing or bad; the tokenizer's ids don't fit the config's vocab_size.
   static ModelDirectory open(const std::filesystem::path& path);
+  /// A directory that is to classify, whatever its config says that it is for. Error: its classifier
+  /// isn't one of single labels.
+  static ModelDirectory open_classifier(const std::filesystem::path& path);
 
   /// The number of tokens that texts are cut to: `wanted` (0: not given), else what the directory was
   /// trained with, else min(128, positions). Errors: more than the model has positions, fewer than 4.

@@ -98,10 +98,7 @@ class Preparation {
 
   // A head is kept when the directory has been trained for classification: its labels then count.
   static bool keeps_head(const ModelDirectory& directory, const LoadReport& load) {
-    if (directory.facts.random) return false;
-    for (const std::string& name : load.fresh)
-      if (name.starts_with("classifier.")) return false;
-    return true;
+    return !directory.facts.random && load.fresh_head.empty();
   }
 
   // The label map of a model whose head is new: integers as they are, strings sorted.
@@ -129,14 +126,14 @@ class Preparation {
   }
 
   void prepare_train(const Table& train, const std::optional<Table>& dev) {
-    const ModelDirectory directory = ModelDirectory::open(recipe_.model);
+    const ModelDirectory directory = ModelDirectory::open_classifier(recipe_.model);
     load_student(directory, nullptr, train, dev);
     settle(directory, directory.facts.random);
   }
 
   void prepare_distill(const Table& train, const std::optional<Table>& dev) {
     check(!recipe_.teacher.empty(), "--teacher: expected a model directory, found nothing");
-    ModelDirectory teacher = ModelDirectory::open(recipe_.teacher);
+    ModelDirectory teacher = ModelDirectory::open_classifier(recipe_.teacher);
     LoadedModel loaded = load_model(teacher.path, teacher.config, {.frozen = true});
     report(loaded.report, teacher.path.string());
     check(teacher.facts.random || keeps_head(teacher, loaded.report), teacher.path.string(),
@@ -155,7 +152,7 @@ class Preparation {
       result_.tokenizer = teacher.tokenizer;
       settle(teacher, false);
     } else {
-      const ModelDirectory student = ModelDirectory::open(recipe_.student);
+      const ModelDirectory student = ModelDirectory::open_classifier(recipe_.student);
       const std::string pieces = teacher.tokenizer.difference(student.tokenizer);
       check(pieces.empty(), "teacher ", teacher.path.string(), " and student ", student.path.string(),
             " have different vocabularies: ", pieces);
@@ -166,8 +163,8 @@ class Preparation {
       check(!other, "teacher ", teacher.path.string(), " and student ", student.path.string(),
             " have different labels: ", other.value_or(""));
     }
-    check(*recipe_.max_length <= teacher.config.max_positions, "--max-length: ", *recipe_.max_length,
-          " is more than the ", teacher.config.max_positions, " positions of the teacher ", teacher.path.string());
+    check(*recipe_.max_length <= teacher.config.max_tokens(), "--max-length: ", *recipe_.max_length,
+          " is more than the ", teacher.config.max_tokens(), " positions of the teacher ", teacher.path.string());
     if (!recipe_.objective.needs_teacher()) result_.teacher.reset();  // it never runs
   }
 

@@ -15,6 +15,8 @@ Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLim
           "batch: ", sequence->type_ids.size(), " token types for ", length, " tokens");
     first_rows.push_back(static_cast<std::int32_t>(ids.size()));
     lengths.push_back(static_cast<std::int32_t>(length));
+    auto position = static_cast<std::int32_t>(limits.first_position);
+    const std::int32_t start = position;
     for (std::size_t i = 0; i < sequence->ids.size(); ++i) {
       const std::int32_t id = sequence->ids[i];
       const std::int32_t type = sequence->type_ids.empty() ? 0 : sequence->type_ids[i];
@@ -24,7 +26,7 @@ Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLim
             " is outside of the model's ", limits.types);
       ids.push_back(id);
       types.push_back(type);
-      positions.push_back(static_cast<std::int32_t>(i));
+      positions.push_back(start > 0 && id == limits.pad ? start - 1 : position++);
     }
   }
   return {Tensor::from(ids), Tensor::from(types), Tensor::from(positions), Tensor::from(first_rows),

@@ -20,13 +20,17 @@ struct BatchLimits {
   std::int64_t vocab = 0;
   std::int64_t positions = 0;
   std::int64_t types = 0;  ///< 0: the model has no token types, and any are fine
+  /// Where positions begin. Beyond 0 they count the tokens that aren't `pad`; a pad stands at
+  /// first_position − 1 (RoBERTa).
+  std::int64_t first_position = 0;
+  std::int64_t pad = -1;
 };
 
 /// Token ids of all sequences end to end, without padding.
 struct Batch {
   Tensor ids;        ///< i32 [tokens]
   Tensor type_ids;   ///< i32 [tokens]
-  Tensor positions;  ///< i32 [tokens], counted from 0 in each sequence
+  Tensor positions;  ///< i32 [tokens], counted in each sequence
   Tensor first_rows; ///< i32 [sequences]: the row of each sequence's first token ([CLS])
   Ragged ragged;
 

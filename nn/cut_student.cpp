@@ -74,7 +74,7 @@ void cut_distilbert(const Model& teacher, Model& student, const std::vector<int>
   cutter.copy_pair("bert.pooler.dense", "pre_classifier");
   notes.push_back("pre_classifier starts from the teacher's pooler");
   cutter.copy_pair("classifier", "classifier");
-  if (teacher.config().layer_norm_epsilon != student.config().layer_norm_epsilon)
+  if (teacher.config().norm_epsilon != student.config().norm_epsilon)
     notes.push_back("DistilBERT's layer norms use an epsilon of 1e-12, the teacher's another");
 }
 
@@ -98,7 +98,7 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
   if (!same) {
     config.model_type = "distilbert";
     config.token_types = 0;
-    config.layer_norm_epsilon = 1e-12;
+    config.norm_epsilon = 1e-12;
     config.raw = {};
   }
   CutStudent result{make_model(config), {}};

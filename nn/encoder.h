@@ -1,10 +1,13 @@
-// The transformer encoder layer that BERT and DistilBERT share (post-norm, Vaswani et al. 2017;
-// Devlin et al. 2019): they differ in names and in where they drop.
+// The transformer encoder that BERT and its relatives share (post-norm; Vaswani et al. 2017, Devlin
+// et al. 2019): they differ in names, in what embeddings they have and in where they drop.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "nn/body.h"
+#include "nn/config.h"
 #include "nn/layers.h"
 
 namespace retort {
@@ -15,12 +18,15 @@ struct EncoderLayerNames {
   std::string_view intermediate, output, output_norm;
   bool drop_attention_output;  ///< BERT does, DistilBERT doesn't
 };
+/// BERT's.
+extern const EncoderLayerNames kBertLayerNames;
 
 class EncoderLayer {
  public:
   EncoderLayer(const Scope& scope, const ModelConfig& config, const EncoderLayerNames& names);
   /// x: [tokens, hidden] → the same shape.
-  Variable operator()(const Variable& x, const Ragged& ragged, const Context& context) const;
+  Variable operator()(const Variable& x, const Ragged& ragged, const Context& context,
+                      const LayerTrace& trace) const;
 
  private:
   std::int64_t heads_;
@@ -29,20 +35,37 @@ class EncoderLayer {
   Linear intermediate_, output_;
   LayerNorm output_norm_;
   Dropout attention_dropout_, attention_output_dropout_, output_dropout_;
-  Variable (*activation_)(const Variable&);
+  Activation activation_;
 };
 
-/// The layers of an encoder, one after the other.
-class EncoderStack {
+/// The sum of words, token types (if the config has any) and positions, normalised: [tokens,
+/// columns].
+class EncoderEmbeddings {
  public:
-  /// Layer i (from 0) gets the scope `scope`/i.
-  EncoderStack(const Scope& scope, const ModelConfig& config, const EncoderLayerNames& names);
-  /// From the embedding output (layer 0) to the deepest layer wanted. Hidden states that are wanted go
-  /// to `output`; the last layer's is returned.
-  Variable operator()(Variable embeddings, const Batch& batch, const Want& want, const Context& context,
-                      Output& output) const;
+  EncoderEmbeddings(const Scope& scope, const ModelConfig& config);
+  Variable operator()(const Batch& batch, const Context& context) const;
+  Parameter& words() { return words_.table(); }
 
  private:
+  Embedding words_, positions_;
+  std::optional<Embedding> types_;
+  LayerNorm norm_;
+  Dropout dropout_;
+};
+
+class Encoder : public Body {
+ public:
+  /// Layer i (from 0) gets the scope `scope`/layers/i. Where embeddings have other columns than the
+  /// layers, `projection` is the matrix between them (ELECTRA).
+  Encoder(const Scope& scope, const ModelConfig& config, std::string_view layers,
+          const EncoderLayerNames& names, std::string_view projection = {});
+  Variable forward(const Batch& batch, const Want& want, const Context& context,
+                   Output& output) const override;
+  Parameter& words() override { return embeddings_.words(); }
+
+ private:
+  EncoderEmbeddings embeddings_;
+  std::optional<Linear> projection_;
   std::vector<EncoderLayer> layers_;
 };
 

@@ -1,44 +1,48 @@
 // The layers that models share. Each adds its parameters to a Scope under Hugging Face's names.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "autograd/ops.h"
-#include "nn/model.h"
+#include "nn/forward.h"
 #include "nn/parameter.h"
 
 namespace retort {
 
 class Linear {
  public:
-  Linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs);
+  Linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs, bool bias = true);
+  /// On a weight that belongs to another layer; bias may be null.
+  Linear(Parameter& weight, Parameter* bias) : weight_(&weight), bias_(bias) {}
   Variable operator()(const Variable& x) const;
 
  private:
-  Parameter& weight_;  // [outputs, inputs]
-  Parameter& bias_;    // [outputs]
+  Parameter* weight_;  // [outputs, inputs]
+  Parameter* bias_;    // [outputs], or null
 };
 
 class LayerNorm {
  public:
   LayerNorm(const Scope& scope, std::int64_t columns, double epsilon);
   Variable operator()(const Variable& x) const {
-    return layer_norm(x, weight_.variable, bias_.variable, epsilon_);
+    return layer_norm(x, weight_->variable, bias_->variable, epsilon_);
   }
 
  private:
-  Parameter& weight_;
-  Parameter& bias_;
+  Parameter* weight_;
+  Parameter* bias_;
   double epsilon_;
 };
 
 class Embedding {
  public:
   Embedding(const Scope& scope, std::string_view name, std::int64_t rows, std::int64_t columns);
-  Variable operator()(const Tensor& ids) const { return embedding(table_.variable, ids); }
+  Variable operator()(const Tensor& ids) const { return embedding(table_->variable, ids); }
+  Parameter& table() { return *table_; }
 
  private:
-  Parameter& table_;
+  Parameter* table_;
 };
 
 /// Which rows of the whole optimiser step the rows of a tensor are: tokens or sequences.
@@ -48,10 +52,12 @@ enum class RowsOf { tokens, sequences };
 /// place has bits of its own, whatever the model does elsewhere.
 class Dropout {
  public:
-  Dropout(const Scope& scope, std::string_view name, double probability, RowsOf rows = RowsOf::tokens);
+  Dropout(const Scope& scope, std::string_view name, double probability,
+          RowsOf rows = RowsOf::tokens);
   DropoutRule rule(const Context& context) const;
   /// dropout(x) + residual
-  Variable operator()(const Variable& x, const Context& context, const Variable& residual = {}) const {
+  Variable operator()(const Variable& x, const Context& context,
+                      const Variable& residual = {}) const {
     return dropout(x, rule(context), residual);
   }
 
@@ -61,7 +67,13 @@ class Dropout {
   RowsOf rows_;
 };
 
-/// Activation functions by their names in config.json; an unknown one is an error.
-Variable (*activation(std::string_view name))(const Variable&);
+/// An activation function by its name in config.json.
+using Activation = Variable (*)(const Variable&);
+/// Null when there is none of this name.
+Activation find_activation(std::string_view name);
+/// Error: there is none of this name.
+Activation activation(std::string_view name);
+/// "gelu, gelu_new, …".
+std::string activation_names();
 
 }  // namespace retort

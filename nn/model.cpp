@@ -1,22 +1,38 @@
 #include "nn/model.h"
 
-#include "nn/bert.h"
-#include "nn/distilbert.h"
+#include "nn/architecture.h"
 #include "tensor/base/error.h"
 
 namespace retort {
 
-void Model::check_want(const Want& want) const {
-  for (const int layer : want.hidden)
-    check(layer >= 0 && layer <= config_.layers, "model: hidden states of layer ", layer,
-          " were asked for; there are layers 0 (embeddings) to ", config_.layers);
+Model::Model(ModelConfig source) : config_(std::move(source)) {
+  const Architecture& architecture = find_architecture(config_.model_type, "model");
+  base_prefix_ = std::string(architecture.base_prefix) + ".";
+  const Scope root(parameters_);
+  // transformers saves a body alone without prefix.
+  const Scope scope = is_bare(config_.task) ? root : root / architecture.base_prefix;
+  body_ = architecture.make_body(scope, config_);
+  if (config_.task == Task::embedding) head_ = embedding_head();
+  else if (config_.task != Task::none)
+    head_ = architecture.make_head(root.of(Part::head), scope.of(Part::head), config_, *body_);
+}
+
+Output Model::forward(const Batch& batch, const Want& want, const Context& context) const {
+  check(head_ || !want.logits, config_.model_type,
+        ": logits were asked for of a model without a head");
+  Output output;
+  const Variable hidden = body_->forward(batch, want, context, output);
+  if (want.logits) output.logits = (*head_)(hidden, batch, context);
+  return output;
+}
+
+BatchLimits Model::limits() const {
+  return {config_.vocab_size, config_.max_tokens(), config_.token_types, config_.first_position,
+          config_.pad_token_id.value_or(-1)};
 }
 
 std::unique_ptr<Model> make_model(const ModelConfig& config) {
-  // One line per architecture.
-  if (config.model_type == "bert") return std::make_unique<Bert>(config);
-  if (config.model_type == "distilbert") return std::make_unique<DistilBert>(config);
-  fail("model_type '", config.model_type, "' isn't supported; there are bert and distilbert");
+  return std::make_unique<Model>(config);
 }
 
 }  // namespace retort

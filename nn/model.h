@@ -1,70 +1,45 @@
-// What every model offers: parameters under Hugging Face's names, and one forward pass.
+// A model: a body and perhaps a head, with their parameters under Hugging Face's names.
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <memory>
-#include <set>
+#include <optional>
+#include <string>
 
-#include "autograd/variable.h"
 #include "nn/batch.h"
+#include "nn/body.h"
 #include "nn/config.h"
+#include "nn/head.h"
 #include "nn/parameter.h"
 
 namespace retort {
 
-/// What a forward pass should give. Layers count from 1; 0 is the embedding output. The pass stops at
-/// the deepest layer that is wanted.
-struct Want {
-  bool logits = true;
-  std::set<int> hidden;
-};
-
-/// How a forward pass runs.
-struct Context {
-  bool training = false;  ///< dropout on
-  std::uint64_t seed = 0;
-  std::uint32_t step = 0;            ///< the optimiser step (for random bits)
-  std::uint32_t first_token = 0;     ///< this batch's first token within the whole step
-  std::uint32_t first_sequence = 0;  ///< this batch's first sequence within the whole step
-};
-
-struct Output {
-  Variable logits;                 ///< [sequences, labels]
-  std::map<int, Variable> hidden;  ///< [tokens, hidden], of the layers asked for
-};
-
 class Model {
  public:
-  explicit Model(ModelConfig config) : config_(std::move(config)) {}
-  virtual ~Model() = default;
+  /// The architecture and head that `config` names, with parameters that have no values yet. Error:
+  /// the architecture has no such head.
+  explicit Model(ModelConfig config);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  virtual Output forward(const Batch& batch, const Want& want, const Context& context) const = 0;
-  /// Name prefixes of the classification head ("classifier.", …): what a fresh head replaces.
-  virtual std::vector<std::string> head_prefixes() const = 0;
-  /// The prefix that weights of a bare model lack: "bert." or "distilbert.".
-  virtual std::string base_prefix() const = 0;
+  /// Errors: a layer is wanted that there isn't; logits of a model without a head.
+  Output forward(const Batch& batch, const Want& want, const Context& context) const;
+  /// What the body's parameters begin with in a model with a head: "bert.".
+  const std::string& base_prefix() const { return base_prefix_; }
 
   const ModelConfig& config() const { return config_; }
   ModelConfig& config() { return config_; }
   ParameterList& parameters() { return parameters_; }
   const ParameterList& parameters() const { return parameters_; }
-  BatchLimits limits() const {
-    return {config_.vocab_size, config_.max_positions, config_.token_types};
-  }
-
- protected:
-  /// Errors when a layer beyond the last one is wanted.
-  void check_want(const Want& want) const;
+  BatchLimits limits() const;
 
  private:
   ModelConfig config_;
+  std::string base_prefix_;
   ParameterList parameters_;
+  std::unique_ptr<Body> body_;
+  std::optional<Head> head_;
 };
 
-/// The architecture that config.model_type names, with parameters that have no values yet.
 std::unique_ptr<Model> make_model(const ModelConfig& config);
 
 }  // namespace retort

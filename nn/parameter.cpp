@@ -5,9 +5,9 @@
 
 namespace retort {
 
-Parameter& ParameterList::add(std::string name, Shape shape, Init init, bool decay) {
+Parameter& ParameterList::add(std::string name, Shape shape, Init init, bool decay, Part part) {
   check(!by_name_.contains(name), "model: the parameter ", name, " exists twice");
-  parameters_.push_back({std::move(name), shape, init, decay, {}});
+  parameters_.push_back({std::move(name), shape, init, decay, part});
   Parameter& parameter = parameters_.back();
   by_name_.emplace(parameter.name, &parameter);
   return parameter;
@@ -30,11 +30,11 @@ std::int64_t ParameterList::count() const {
 }
 
 Scope Scope::operator/(std::string_view name) const {
-  return Scope(*list_, prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name));
+  return Scope(*list_, prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name), part_);
 }
 
 Parameter& Scope::add(std::string_view name, Shape shape, Init init, bool decay) const {
-  return list_->add((*this / name).name(), shape, init, decay);
+  return list_->add((*this / name).name(), shape, init, decay, part_);
 }
 
 std::uint32_t random_site(std::string_view name) {

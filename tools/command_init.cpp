@@ -52,7 +52,7 @@ struct Init {
 void add_init(CLI::App& app, Action& action) {
   static Init init;
   CLI::App* command = app.add_subcommand("init", "Make a model directory with random weights");
-  command->add_option("--config", init.config, "config.json of a bert or distilbert")->required();
+  command->add_option("--config", init.config, "config.json of the model")->required();
   command->add_option("--vocab", init.vocab, "vocab.txt, tokenizer.json or a model directory")->required();
   command->add_flag("--cased", init.cased, "The vocabulary keeps capital letters");
   command->add_option("--out", init.out, "Directory to write")->required();

@@ -44,8 +44,9 @@ int inspect(const std::string& path) {
     text += "model        " + config.model_type + ", " + std::to_string(config.layers) + " layers x " +
             std::to_string(config.hidden_size) + ", " + std::to_string(config.heads) + " heads, feed-forward " +
             std::to_string(config.intermediate_size) + "\n";
+    text += "task         " + std::string(name(config.task)) + "\n";
     text += "parameters   " + std::to_string(make_model(config)->parameters().count()) + "\n";
-    text += "positions    " + std::to_string(config.max_positions) + ", max length " +
+    text += "positions    " + std::to_string(config.max_tokens()) + ", max length " +
             std::to_string(directory.max_length(0)) + ", pairs as " + name(directory.facts.pair_style) + "\n";
     text += "vocabulary   " + std::to_string(directory.tokenizer.vocab_size()) + " pieces, " +
             (directory.tokenizer.options().lowercase ? "lower-cased" : "cased") + "\n";

@@ -1,13 +1,11 @@
-// retort predict, retort eval and retort outputs: a model over texts.
+// retort predict and retort eval: a classifier over texts.
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <numeric>
-#include <optional>
 
 #include "distill/evaluate.h"
 #include "nn/weights/load.h"
-#include "nn/weights/safetensors.h"
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
 #include "tools/arguments.h"
@@ -25,12 +23,10 @@ struct Loaded {
   std::unique_ptr<Model> model;
   int max_length;
 
-  static Loaded open(const std::string& path, int wanted_length, bool needs_head) {
-    ModelDirectory directory = ModelDirectory::open(path);
+  static Loaded open(const std::string& path, int wanted_length) {
+    ModelDirectory directory = ModelDirectory::open_classifier(path);
     LoadedModel loaded = load_model(directory.path, directory.config, {.frozen = true});
-    for (const std::string& name : loaded.report.fresh)
-      check(!needs_head || !name.starts_with("classifier."), path,
-            ": has no trained classification head (", name, " is missing); run retort train on it first");
+    check_trained_head(loaded.report, path);
     const int length = directory.max_length(wanted_length);
     return {std::move(directory), std::move(loaded.model), length};
   }
@@ -47,7 +43,7 @@ struct Predict {
     apply_threads(threads);
     check(has_text != !input.empty(), "predict: expected either --text or --input, found ",
           has_text ? "both" : "neither");
-    const Loaded loaded = Loaded::open(model, max_length, true);
+    const Loaded loaded = Loaded::open(model, max_length);
     Table rows;
     if (has_text) {
       Row row;
@@ -99,7 +95,7 @@ struct Eval {
 
   int run() const {
     apply_threads(threads);
-    const Loaded loaded = Loaded::open(model, max_length, true);
+    const Loaded loaded = Loaded::open(model, max_length);
     const Table rows = read_table(data, table.options());
     warn(rows.warnings);
     const LabelMap labels(loaded.directory.config.labels);
@@ -128,46 +124,6 @@ struct Eval {
                     static_cast<long long>(metrics.examples()), metrics.accuracy(), metrics.f1(), metrics.loss());
       print(text);
     }
-    return 0;
-  }
-};
-
-struct Outputs {
-  std::string model, text, pair, out, want = "logits,hidden";
-  bool has_text = false, has_pair = false;
-  std::vector<std::int32_t> ids, types;
-  int threads = 0;
-
-  int run() const {
-    apply_threads(threads);
-    check(has_text != !ids.empty(), "outputs: expected either --text or --ids, found ", has_text ? "both" : "neither");
-    Want wanted;
-    wanted.logits = false;
-    bool hidden = false;
-    for (const std::string& part : CLI::detail::split(want, ',')) {
-      if (part == "logits") wanted.logits = true;
-      else if (part == "hidden") hidden = true;
-      else fail("--want: expected logits or hidden, found '", part, "'");
-    }
-    const Loaded loaded = Loaded::open(model, 0, wanted.logits);
-    if (hidden)
-      for (int layer = 0; layer <= loaded.directory.config.layers; ++layer) wanted.hidden.insert(layer);
-    TokenSequence sequence{ids, types};
-    if (has_text)
-      sequence = encode_text(loaded.directory.tokenizer, text,
-                             has_pair ? std::optional<std::string_view>(pair) : std::nullopt,
-                             loaded.max_length, loaded.directory.facts.pair_style);
-    const TokenSequence* only = &sequence;
-    const NoGrad off;
-    const Output output = loaded.model->forward(make_batch({&only, 1}, loaded.model->limits()), wanted, {});
-    std::vector<TensorToWrite> tensors;
-    const auto add = [&](const std::string& name, const Tensor& value) {
-      tensors.push_back({name, value.dtype(), {value.shape().begin(), value.shape().end()}, value.raw()});
-    };
-    const Tensor logits = wanted.logits ? output.logits.value().reshape({-1}) : Tensor();
-    if (wanted.logits) add("logits", logits);
-    for (const auto& [layer, value] : output.hidden) add("hidden." + std::to_string(layer), value.value());
-    write_safetensors(out, tensors);
     return 0;
   }
 };
@@ -204,24 +160,6 @@ void add_eval(CLI::App& app, Action& action) {
   add_table_flags(*command, eval.table);
   add_threads(*command, eval.threads);
   command->callback([&action] { action = [] { return eval.run(); }; });
-}
-
-void add_outputs(CLI::App& app, Action& action) {
-  static Outputs outputs;
-  CLI::App* command = app.add_subcommand("outputs", "Write a model's inner tensors for one text");
-  command->add_option("--model", outputs.model, "Model directory")->required();
-  CLI::Option* text = command->add_option("--text", outputs.text, "The text");
-  CLI::Option* pair = command->add_option("--pair", outputs.pair, "Its second text")->needs(text);
-  command->add_option("--ids", outputs.ids, "Token ids instead of a text")->delimiter(',');
-  command->add_option("--types", outputs.types, "Their token types")->delimiter(',');
-  command->add_option("--want", outputs.want, "logits, hidden")->capture_default_str();
-  command->add_option("--out", outputs.out, "safetensors file: logits, hidden.0 (embeddings) to hidden.N")->required();
-  add_threads(*command, outputs.threads);
-  command->callback([&action, text, pair] {
-    outputs.has_text = text->count() > 0;
-    outputs.has_pair = pair->count() > 0;
-    action = [] { return outputs.run(); };
-  });
 }
 
 }  // namespace retort::tools

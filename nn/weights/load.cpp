@@ -11,15 +11,13 @@
 namespace retort {
 namespace {
 
-bool starts_with_any(const std::string& name, const std::vector<std::string>& prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](const std::string& prefix) { return name.starts_with(prefix); });
-}
-
-// The names under which a file may hold a parameter, the usual one first.
-std::vector<std::string> spellings(const std::string& name, const std::string& base_prefix) {
-  std::vector<std::string> result = {name};
-  if (name.starts_with(base_prefix)) result.push_back(name.substr(base_prefix.size()));
+// The names under which a file may hold a parameter, the usual one first. base_prefix: "bert.", which a
+// file lacks that holds a body alone.
+std::vector<std::string> spellings(const Parameter& parameter, const std::string& base_prefix, bool bare) {
+  std::vector<std::string> result = {parameter.name};
+  if (bare) result.push_back(base_prefix + parameter.name);
+  result.insert(result.end(), parameter.aliases.begin(), parameter.aliases.end());
+  if (parameter.name.starts_with(base_prefix)) result.push_back(parameter.name.substr(base_prefix.size()));
   const std::size_t plain = result.size();
   for (std::size_t i = 0; i < plain; ++i) {  // TensorFlow's names of norm weights
     std::string old = result[i];
@@ -57,26 +55,27 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
   const WeightFiles files(directory);
   LoadedModel result{make_model(config), {}};
   Model& model = *result.model;
-  const std::vector<std::string> heads = model.head_prefixes();
+  const bool bare = is_bare(config.task);
   std::unordered_set<const TensorEntry*> used;
   for (Parameter& parameter : model.parameters()) {
-    const bool head = starts_with_any(parameter.name, heads);
+    const bool head = parameter.part == Part::head;
     const WeightFiles::Weight* weight = nullptr;
-    for (const std::string& spelling : spellings(parameter.name, model.base_prefix())) {
-      weight = files.find(spelling);
-      if (weight) break;
-    }
-    if (weight) used.insert(weight->tensor);
+    for (const std::string& spelling : spellings(parameter, model.base_prefix(), bare))
+      if (const WeightFiles::Weight* found = files.find(spelling)) {
+        used.insert(found->tensor);
+        if (!weight) weight = found;
+      }
     if (weight && !(head && options.fresh_head)) {
       parameter.variable = take(*weight, parameter, options.frozen);
       continue;
     }
-    check(head || parameter.name.find(".pooler.") != std::string::npos, files.path().string(), ": ",
+    check(parameter.part != Part::body, files.path().string(), ": ",
           parameter.name, " is missing; the file holds ", files.weights().size(),
           " tensors and isn't a whole ", config.model_type, " of ", config.layers, " layers");
     initialize(parameter, config.initializer_range, options.seed);
     if (options.frozen) parameter.variable = parameter.variable.detach();
     result.report.fresh.push_back(parameter.name);
+    if (head) result.report.fresh_head = parameter.name;
   }
   for (const WeightFiles::Weight& weight : files.weights())
     if (!used.contains(weight.tensor) && !weight.tensor->name.ends_with("position_ids"))
@@ -86,6 +85,11 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
 
 LoadedModel load_model(const std::filesystem::path& directory, const LoadOptions& options) {
   return load_model(directory, ModelConfig::read(directory), options);
+}
+
+void check_trained_head(const LoadReport& report, const std::filesystem::path& path) {
+  check(report.fresh_head.empty(), path.string(), ": has no trained head (", report.fresh_head,
+        " is missing); run retort train on it first");
 }
 
 std::unique_ptr<Model> random_model(const ModelConfig& config, std::uint64_t seed) {

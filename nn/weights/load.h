@@ -23,16 +23,20 @@ struct LoadOptions {
 /// What a user should know about a loaded directory.
 struct LoadReport {
   std::vector<std::string> fresh;   ///< parameters that were initialised
+  std::string fresh_head;           ///< one of them that is the head's; empty if there is none
   std::vector<std::string> unused;  ///< tensors in the file that the model doesn't have
 };
+
+/// Error: the head of the directory `path` was initialised.
+void check_trained_head(const LoadReport& report, const std::filesystem::path& path);
 
 struct LoadedModel {
   std::unique_ptr<Model> model;
   LoadReport report;
 };
 
-/// Reads DIR's weights into the model that `config` describes. Names may lack the base prefix (a bare
-/// encoder) and may use the old gamma/beta; f16, bf16 and f64 files are converted to f32. Missing head
+/// Reads DIR's weights into the model that `config` describes. Names may lack the base prefix (a body
+/// alone) or have it where the model is a body alone, and may use the old gamma/beta; f16, bf16 and f64 files are converted to f32. Missing head
 /// or pooler weights are initialised and reported. Errors: any other weight is missing, a shape
 /// differs (names the tensor, both shapes and the file), and those of reading the files.
 LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& config,

@@ -123,8 +123,8 @@ TEST_CASE("Files that don't fit each other name what differs", "[command][bad]")
   CHECK(contains(with("hidden_size", -16), file + ": hidden_size"));
   CHECK(contains(with("hidden_size", "16"), file + ": hidden_size"));
   CHECK(contains(with("model_type", "gpt2"), "gpt2"));
-  CHECK(contains(with("hidden_act", "swish"), "swish"));
-  CHECK(contains(with("hidden_act", "swish"), file));
+  CHECK(contains(with("hidden_act", "swank"), "swank"));
+  CHECK(contains(with("hidden_act", "swank"), file));
   CHECK(contains(with("hidden_act", 3), file));
   CHECK(contains(with("is_decoder", true), file + ": is_decoder"));
   CHECK(contains(with("is_decoder", "no"), file));

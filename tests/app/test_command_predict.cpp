@@ -223,20 +223,47 @@ TEST_CASE("inspect describes directories and files", "[command]") {
 TEST_CASE("outputs writes what the model computes", "[command]") {
   const World world("outputs");
   const fs::path out = world.at("out.safetensors");
-  output_of({"outputs", "--model", world.at("teacher"), "--text", "a b", "--pair", "c", "--out",
-             out.string()});
+  const auto outputs = [&](Arguments rest) {
+    Arguments arguments = {"outputs", "--model", world.at("teacher"), "--out", out.string()};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
+    return arguments;
+  };
+  output_of(outputs({"--text", "a b", "--pair", "c"}));
+  {
+    const SafetensorsFile file(out);
+    CHECK(file.entries().size() == 5);  // logits and 4 hidden states
+    for (const char* name : {"logits", "hidden.0", "hidden.3"}) CHECK(file.find(name) != nullptr);
+    REQUIRE(file.find("logits") != nullptr);
+    const auto row = objects_of(output_of(predict(world, {"--text", "a b", "--pair", "c"}))).at(0);
+    float values[2];
+    REQUIRE(file.find("logits")->bytes.size() == sizeof values);
+    std::memcpy(values, file.find("logits")->bytes.data(), sizeof values);
+    CHECK(values[0] == static_cast<float>(array_of(row, "logits")[0]));
+  }
+  CHECK(contains(complaint_of(outputs({"--ids", "2,900,3"})), "900"));
+  CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--types", "0,7,0"})), "7"));
+  CHECK(contains(complaint_of(outputs({"--ids", "2", "--want", "logits,mood"})), "query, key, value, found 'mood'"));
+
+  // Two heads of 8 columns.
+  output_of(outputs({"--ids", "2,5,3", "--want", "attention,scores,query,key,value,hidden"}));
   const SafetensorsFile file(out);
-  for (const char* name : {"logits", "hidden.0", "hidden.3"}) CHECK(file.find(name) != nullptr);
-  REQUIRE(file.find("logits") != nullptr);
-  const auto row = objects_of(output_of(predict(world, {"--text", "a b", "--pair", "c"}))).at(0);
-  float values[2];
-  REQUIRE(file.find("logits")->bytes.size() == sizeof values);
-  std::memcpy(values, file.find("logits")->bytes.data(), sizeof values);
-  CHECK(values[0] == static_cast<float>(array_of(row, "logits")[0]));
-  CHECK(contains(complaint_of({"outputs", "--model", world.at("teacher"), "--ids", "2,900,3",
-                               "--out", out.string()}),
-                 "900"));
-  CHECK(contains(complaint_of({"outputs", "--model", world.at("teacher"), "--ids", "2,5,3",
-                               "--types", "0,7,0", "--out", out.string()}),
-                 "7"));
+  const auto shape = [&](const std::string& name) {
+    REQUIRE(file.find(name) != nullptr);
+    CHECK(file.find(name)->dtype == DType::f32);
+    return file.find(name)->shape;
+  };
+  using Sizes = std::vector<std::int64_t>;
+  CHECK(file.entries().size() == 4 + 5 * 3);
+  for (const char* kind : {"attention.", "scores."})
+    for (const char* layer : {"1", "3"}) CHECK(shape(std::string(kind) + layer) == Sizes{2, 3, 3});
+  for (const char* kind : {"query.", "key.", "value."}) CHECK(shape(std::string(kind) + "2") == Sizes{2, 3, 8});
+  CHECK(shape("hidden.0") == Sizes{3, 16});
+
+  // Another head; one that the file hasn't got.
+  output_of(outputs({"--ids", "2,5,3", "--task", "embedding", "--want", "logits"}));
+  CHECK(SafetensorsFile(out).find("logits")->shape == Sizes{16});
+  output_of(outputs({"--ids", "2,5,3", "--task", "none"}));
+  CHECK(SafetensorsFile(out).find("logits") == nullptr);
+  CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--task", "masked-lm"})), "no trained head"));
+  CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--task", "dreams"})), "dreams"));
 }

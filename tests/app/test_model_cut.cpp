@@ -11,7 +11,7 @@ namespace {
 std::unique_ptr<Model> teacher_model(const std::string& type, std::int64_t layers,
                                      double epsilon = 1e-12) {
   ModelConfig config = tiny_config(type, layers, {"no", "yes"});
-  config.layer_norm_epsilon = epsilon;
+  config.norm_epsilon = epsilon;
   auto model = make_model(config);
   randomise(*model, 21);
   return model;
@@ -164,7 +164,9 @@ TEST_CASE("A pass stops at the deepest layer that is wanted", "[model]") {
   const auto model = teacher_model("bert", 3);
   const auto sequences = random_sequences({7, 2}, model->config(), 1);
   const Output all = model->forward(batch_of(sequences, *model), everything(*model), {});
-  Want want{.logits = false, .hidden = {1}};
+  Want want;
+  want.logits = false;
+  want.hidden = {1};
   const Output some = model->forward(batch_of(sequences, *model), want, {});
   CHECK_FALSE(some.logits.defined());
   CHECK(some.hidden.size() == 1);

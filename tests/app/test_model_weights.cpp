@@ -89,7 +89,7 @@ TEST_CASE("A model that transformers wrote keeps its weight file's bytes", "[mod
     const ModelConfig before = ModelConfig::read(golden.path()),
                       after = ModelConfig::read(folder.path());
     CHECK(before.labels == after.labels);
-    CHECK(before.layer_norm_epsilon == after.layer_norm_epsilon);
+    CHECK(before.norm_epsilon == after.norm_epsilon);
     CHECK(before.classifier_dropout == after.classifier_dropout);
     // Keys that Retort doesn't use stay.
     CHECK(after.raw.get("transformers_version", "") ==

@@ -1,0 +1,43 @@
+// What an architecture consists of. Adding one is a file in nn/models/ and a line in
+// architectures.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "nn/body.h"
+#include "nn/config.h"
+#include "nn/config_keys.h"
+#include "nn/head.h"
+#include "nn/parameter.h"
+
+namespace retort {
+
+struct Architecture {
+  const char* model_type;    ///< of config.json: "distilbert"
+  const char* class_prefix;  ///< of transformers' classes: "DistilBert"
+  const char* base_prefix;   ///< of the body's parameters in a model with a head: "distilbert"
+  Task usual_task;           ///< of a config.json without `architectures`
+  /// Values of keys that a file lacks, where they aren't ModelConfig's own.
+  void (*defaults)(ModelConfig& config);
+  /// Lists the architecture's keys, for reading and writing; config.cpp does those that all have.
+  void (*keys)(ConfigKeys& keys, ModelConfig& config);
+  /// Makes the body, adding its parameters to `scope`. The scope has the base prefix, or none for a
+  /// body alone, as transformers' state dicts.
+  std::unique_ptr<Body> (*make_body)(const Scope& scope, const ModelConfig& config);
+  /// The head for config.task. root: without prefix; body: where the body's parameters are. Error:
+  /// the architecture has no such head.
+  Head (*make_head)(const Scope& root, const Scope& body_scope, const ModelConfig& config,
+                    Body& body);
+};
+
+/// Error, beginning with `where`: there is no such model_type.
+const Architecture& find_architecture(const std::string& model_type, const std::string& where);
+/// "bert, distilbert, …".
+std::string architecture_names();
+/// transformers' class: "BertForMaskedLM".
+std::string class_name(const Architecture& architecture, Task task);
+/// The error of make_head.
+[[noreturn]] void fail_no_head(const ModelConfig& config);
+
+}  // namespace retort

@@ -1,0 +1,46 @@
+#include "nn/forward.h"
+
+#include <algorithm>
+
+#include "tensor/base/error.h"
+
+namespace retort {
+
+Variable LayerTrace::attention(const Variable& q, const Variable& k, const Variable& v,
+                               const Ragged& ragged, AttentionOptions options,
+                               const Variable& bias_table) const {
+  if (want_->query.contains(layer_)) given_->query[layer_] = q;
+  if (want_->key.contains(layer_)) given_->key[layer_] = k;
+  if (want_->value.contains(layer_)) given_->value[layer_] = v;
+  if (want_->scores.contains(layer_)) {
+    options.map = AttentionMap::scores;
+    given_->scores[layer_] = attention_with_map(q, k, v, ragged, options, bias_table)[1];
+  }
+  options.map = AttentionMap::none;
+  if (!want_->attention.contains(layer_))
+    return retort::attention(q, k, v, ragged, options, bias_table);
+  options.map = AttentionMap::probabilities;
+  const Variables both = attention_with_map(q, k, v, ragged, options, bias_table);
+  given_->attention[layer_] = both[1];
+  return both[0];
+}
+
+Variable run_layers(Variable x, std::size_t layers, const LayerWants& want, bool to_end,
+                    LayerTensors& given, const RunLayer& layer) {
+  const int last = static_cast<int>(layers);
+  int deepest = to_end ? last : 0;
+  for (const LayerTensorKind& kind : kLayerTensorKinds)
+    for (const int wanted : want.*kind.wanted) {
+      check(wanted >= kind.first_layer && wanted <= last, "model: ", kind.name, " of layer ",
+            wanted, " was asked for; there are layers ", kind.first_layer, " to ", last);
+      deepest = std::max(deepest, wanted);
+    }
+  if (want.hidden.contains(0)) given.hidden[0] = x;
+  for (int i = 1; i <= deepest; ++i) {
+    x = layer(x, static_cast<std::size_t>(i - 1), LayerTrace(want, given, i));
+    if (want.hidden.contains(i)) given.hidden[i] = x;
+  }
+  return x;
+}
+
+}  // namespace retort
