@@ -19,6 +19,7 @@ void visit(Fields& recipe, Visitor&& field) {
   field("data", recipe.data);
   field("dev", recipe.dev);
   field("out", recipe.out);
+  field("rename", recipe.rename);
   field("student_layers", recipe.student_layers);
   field("student_type", recipe.student_type);
   field("student_head", recipe.student_head);
@@ -64,10 +65,11 @@ struct Writer {
   void operator()(const char* key, const Objective& value) {
     if (!value.terms().empty()) json[key] = value.to_json();
   }
-  void operator()(const char* key, const std::vector<int>& value) {
+  template <class T>
+  void operator()(const char* key, const std::vector<T>& value) {
     if (value.empty()) return;
     Json list = Json::Array{};
-    for (const int item : value) list.push_back(item);
+    for (const T& item : value) list.push_back(item);
     json[key] = list;
   }
   template <class T>
@@ -93,7 +95,8 @@ struct Reader {
   void read(const Json& value, const std::string& what, double& to) { to = value.as_number(what); }
   void read(const Json& value, const std::string& what, bool& to) { to = value.as_bool(what); }
   void read(const Json& value, const std::string&, Objective& to) { to = Objective::parse(value, file); }
-  void read(const Json& value, const std::string& what, std::vector<int>& to) {
+  template <class T>
+  void read(const Json& value, const std::string& what, std::vector<T>& to) {
     to.clear();
     for (const Json& item : value.as_array(what)) read(item, what, to.emplace_back());
   }

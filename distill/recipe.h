@@ -21,6 +21,7 @@ struct Recipe {
   std::string student;  ///< distill: a model directory; empty when cut from the teacher
   std::string model;    ///< train
   std::string data, dev, out;
+  std::vector<std::string> rename;  ///< FROM=TO, for the weights of `model` or `teacher` (see Renames)
 
   // The student, when cut.
   std::vector<int> student_layers;

@@ -115,10 +115,13 @@ class Preparation {
     if (recipe_.dropout) config.set_dropout(*recipe_.dropout);
     // Whether the head is kept shows only in the file.
     LoadedModel loaded;
-    if (!directory.facts.random) loaded = load_model(directory.path, config, {.seed = recipe_.seed});
+    LoadOptions options{.seed = recipe_.seed};
+    if (recipe_.command == "train") options.rename = recipe_.rename;  // else it is the teacher's
+    if (!directory.facts.random) loaded = load_model(directory.path, config, options);
     if (directory.facts.random || !keeps_head(directory, loaded.report)) {
       config.labels = teacher_labels ? *teacher_labels : labels_from(train, dev);
-      loaded = load_model(directory.path, config, {.fresh_head = true, .seed = recipe_.seed});
+      options.fresh_head = true;
+      loaded = load_model(directory.path, config, options);
     }
     report(loaded.report, directory.path.string());
     result_.model = std::move(loaded.model);
@@ -134,7 +137,7 @@ class Preparation {
   void prepare_distill(const Table& train, const std::optional<Table>& dev) {
     check(!recipe_.teacher.empty(), "--teacher: expected a model directory, found nothing");
     ModelDirectory teacher = ModelDirectory::open_classifier(recipe_.teacher);
-    LoadedModel loaded = load_model(teacher.path, teacher.config, {.frozen = true});
+    LoadedModel loaded = load_model(teacher.path, teacher.config, {.frozen = true, .rename = recipe_.rename});
     report(loaded.report, teacher.path.string());
     check(teacher.facts.random || keeps_head(teacher, loaded.report), teacher.path.string(),
           ": has no trained classification head and can't teach; run retort train on it first");

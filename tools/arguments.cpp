@@ -19,6 +19,16 @@ void add_threads(CLI::App& command, int& threads) {
 
 void apply_threads(int threads) { set_thread_count(threads > 0 ? threads : available_threads()); }
 
+void add_rename(CLI::App& command, std::vector<std::string>& rules, const std::string& which) {
+  command.add_option("--rename", rules,
+                     "FROM=TO: names of the " + which +
+                         "'s tensors that begin with FROM begin with TO instead, for weights saved by other "
+                         "programs (encoder=bert, module=, classifier.3=classifier); with stars FROM is a whole "
+                         "name (layers.*.attn.*=bert.encoder.layer.*.attention.*); repeat it, rules apply in order")
+      ->type_name("FROM=TO")
+      ->allow_extra_args(false);
+}
+
 void add_table_flags(CLI::App& command, TableFlags& flags, const std::string& rows) {
   command.add_option("--format", flags.format, "tsv, tsv-quoted, csv or jsonl; auto: by the extension")
       ->capture_default_str();

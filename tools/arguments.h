@@ -13,6 +13,9 @@ namespace retort::tools {
 void add_threads(CLI::App& command, int& threads);
 void apply_threads(int threads);
 
+/// --rename FROM=TO, any number of times, for commands that load a model; `which` names it in the help.
+void add_rename(CLI::App& command, std::vector<std::string>& rules, const std::string& which = "model");
+
 /// How a table is read: --format, --text-column, --pair-column, --label-column, --limit, --rows.
 /// `rows` says in the help what the last two cut.
 void add_table_flags(CLI::App& command, TableFlags& flags, const std::string& rows = "rows");

@@ -1,4 +1,4 @@
-// retort inspect: what lies in a model directory or a safetensors file.
+// retort inspect: what lies in a model directory or a file of weights.
 #include <algorithm>
 #include <cstdio>
 
@@ -64,7 +64,7 @@ int inspect(const std::string& path) {
 
 void add_inspect(CLI::App& app, Action& action) {
   static std::string path;
-  CLI::App* command = app.add_subcommand("inspect", "Describe a model directory or a safetensors file");
+  CLI::App* command = app.add_subcommand("inspect", "Describe a model directory or a file of weights");
   command->add_option("path", path, "Directory or file")->required();
   command->callback([&action] { action = [] { return inspect(path); }; });
 }

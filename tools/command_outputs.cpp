@@ -48,6 +48,7 @@ void add_layers(TensorFile& file, const std::string& prefix, const LayerTensors&
 
 struct Outputs {
   std::string model, text, pair, out, task, want;
+  std::vector<std::string> rename;
   bool has_text = false, has_pair = false;
   std::vector<std::int32_t> ids, types;
   int threads = 0;
@@ -59,7 +60,7 @@ struct Outputs {
     ModelConfig config = ModelConfig::read(model);
     if (!task.empty()) config.task = parse_task(task);
     const Want wanted = parse_want(config);
-    const LoadedModel loaded = load_model(model, config, {.frozen = true});
+    const LoadedModel loaded = load_model(model, config, {.frozen = true, .rename = rename});
     if (wanted.logits) check_trained_head(loaded.report, model);
     const TokenSequence sequence = has_text ? tokenized() : TokenSequence{ids, types};
     const TokenSequence* only = &sequence;
@@ -113,6 +114,7 @@ void add_outputs(CLI::App& app, Action& action) {
   static Outputs outputs;
   CLI::App* command = app.add_subcommand("outputs", "Write a model's inner tensors for one text");
   command->add_option("--model", outputs.model, "Model directory")->required();
+  add_rename(*command, outputs.rename);
   CLI::Option* text = command->add_option("--text", outputs.text, "The text");
   CLI::Option* pair = command->add_option("--pair", outputs.pair, "Its second text")->needs(text);
   command->add_option("--ids", outputs.ids, "Token ids instead of a text")->delimiter(',');

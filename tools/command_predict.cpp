@@ -23,9 +23,10 @@ struct Loaded {
   std::unique_ptr<Model> model;
   int max_length;
 
-  static Loaded open(const std::string& path, int wanted_length) {
+  static Loaded open(const std::string& path, const std::vector<std::string>& rename,
+                     int wanted_length) {
     ModelDirectory directory = ModelDirectory::open_classifier(path);
-    LoadedModel loaded = load_model(directory.path, directory.config, {.frozen = true});
+    LoadedModel loaded = load_model(directory.path, directory.config, {.frozen = true, .rename = rename});
     check_trained_head(loaded.report, path);
     const int length = directory.max_length(wanted_length);
     return {std::move(directory), std::move(loaded.model), length};
@@ -34,6 +35,7 @@ struct Loaded {
 
 struct Predict {
   std::string model, text, pair, input, output;
+  std::vector<std::string> rename;
   bool has_text = false, has_pair = false;
   int max_length = 0, threads = 0;
   std::int64_t batch_size = 32;
@@ -43,7 +45,7 @@ struct Predict {
     apply_threads(threads);
     check(has_text != !input.empty(), "predict: expected either --text or --input, found ",
           has_text ? "both" : "neither");
-    const Loaded loaded = Loaded::open(model, max_length);
+    const Loaded loaded = Loaded::open(model, rename, max_length);
     Table rows;
     if (has_text) {
       Row row;
@@ -88,6 +90,7 @@ struct Predict {
 
 struct Eval {
   std::string model, data;
+  std::vector<std::string> rename;
   bool json = false;
   int max_length = 0, threads = 0;
   std::int64_t batch_size = 32;
@@ -95,7 +98,7 @@ struct Eval {
 
   int run() const {
     apply_threads(threads);
-    const Loaded loaded = Loaded::open(model, max_length);
+    const Loaded loaded = Loaded::open(model, rename, max_length);
     const Table rows = read_table(data, table.options());
     warn(rows.warnings);
     const LabelMap labels(loaded.directory.config.labels);
@@ -134,6 +137,7 @@ void add_predict(CLI::App& app, Action& action) {
   static Predict predict;
   CLI::App* command = app.add_subcommand("predict", "Label texts: one JSON object per row");
   command->add_option("--model", predict.model, "Model directory")->required();
+  add_rename(*command, predict.rename);
   CLI::Option* text = command->add_option("--text", predict.text, "One text");
   CLI::Option* pair = command->add_option("--pair", predict.pair, "Its second text")->needs(text);
   command->add_option("--input", predict.input, "A table; its label column is optional");
@@ -153,6 +157,7 @@ void add_eval(CLI::App& app, Action& action) {
   static Eval eval;
   CLI::App* command = app.add_subcommand("eval", "Accuracy, F1 and loss on a labelled table");
   command->add_option("--model", eval.model, "Model directory")->required();
+  add_rename(*command, eval.rename);
   command->add_option("--data", eval.data, "Labelled table")->required();
   command->add_flag("--json", eval.json, "Print one JSON object");
   command->add_option("--max-length", eval.max_length, "Tokens per example (default: as it was trained)");

@@ -149,6 +149,7 @@ void add_train(CLI::App& app, Action& action, int argc, char** argv) {
   training.recipe.objective = Objective::labels_only();
   CLI::App* command = app.add_subcommand("train", "Fine-tune a classifier on labels (the teacher)");
   command->add_option("--model", training.recipe.model, "Model directory to start from")->capture_default_str();
+  add_rename(*command, training.recipe.rename);
   training.add_flags(*command);
   command->callback([&action] {
     action = [] {
@@ -164,6 +165,7 @@ void add_distill(CLI::App& app, Action& action, int argc, char** argv) {
   Recipe& recipe = training.recipe;
   CLI::App* command = app.add_subcommand("distill", "Train a student with a teacher");
   command->add_option("--teacher", recipe.teacher, "Directory of a trained classifier")->capture_default_str();
+  add_rename(*command, recipe.rename, "teacher");
   CLI::Option* student = command->add_option("--student", recipe.student, "Model directory to start from")->capture_default_str();
   CLI::Option* layers =
       command->add_option("--student-layers", recipe.student_layers,

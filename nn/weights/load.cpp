@@ -1,7 +1,6 @@
 #include "nn/weights/load.h"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_set>
 
 #include "nn/weights/weight_files.h"
@@ -29,22 +28,25 @@ std::vector<std::string> spellings(const Parameter& parameter, const std::string
   return result;
 }
 
+// "[2, 3]", of any number of dimensions.
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
 Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, bool frozen) {
   const TensorEntry& entry = *weight.tensor;
-  check(entry.shape.size() <= static_cast<std::size_t>(kMaxRank), weight.file->file()->path().string(), ": ",
-        entry.name, ": expected the shape ", parameter.shape, " (from config.json), found one of ",
-        entry.shape.size(), " dimensions");
-  const Shape shape{std::span<const std::int64_t>(entry.shape)};
-  check(shape == parameter.shape, weight.file->file()->path().string(), ": ", entry.name,
-        ": expected the shape ", parameter.shape, " (from config.json), found ", shape);
-  check(is_floating(entry.dtype), weight.file->file()->path().string(), ": ", entry.name,
+  const auto file = weight.file->file();
+  const auto same = [](const std::vector<std::int64_t>& a, const Shape& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  };
+  if (!same(entry.shape, parameter.shape))
+    fail(file->path().string(), ": ", entry.name, ": expected the shape ", parameter.shape,
+         " (from config.json), found ", shape_text(entry.shape));
+  check(is_floating(entry.dtype), file->path().string(), ": ", entry.name,
         ": expected floating-point numbers, found ", name(entry.dtype));
-  const auto address = reinterpret_cast<std::uintptr_t>(entry.bytes.data());
-  if (frozen && entry.dtype == DType::f32 && address % alignof(float) == 0)
-    return Tensor::borrow(weight.file->file(), entry.bytes.data(), shape, DType::f32);
-  Tensor raw = Tensor::empty(shape, entry.dtype);  // a copy is aligned, whatever the file is
-  if (!entry.bytes.empty()) std::memcpy(raw.mutable_raw(), entry.bytes.data(), entry.bytes.size());
-  const Tensor value = raw.to(DType::f32);
+  const Tensor value = tensor_of(entry, file, frozen).to(DType::f32);
   return frozen ? Variable(value) : Variable::parameter(value);
 }
 
@@ -52,7 +54,7 @@ Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, boo
 
 LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& config,
                        const LoadOptions& options) {
-  const WeightFiles files(directory);
+  const WeightFiles files(directory, Renames(options.rename));
   LoadedModel result{make_model(config), {}};
   Model& model = *result.model;
   const bool bare = is_bare(config.task);
@@ -78,8 +80,8 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
     if (head) result.report.fresh_head = parameter.name;
   }
   for (const WeightFiles::Weight& weight : files.weights())
-    if (!used.contains(weight.tensor) && !weight.tensor->name.ends_with("position_ids"))
-      result.report.unused.push_back(weight.tensor->name);
+    if (!used.contains(weight.tensor) && !weight.name.ends_with("position_ids"))
+      result.report.unused.push_back(weight.name);
   return result;
 }
 
@@ -107,7 +109,7 @@ void save_model(const Model& model, const std::filesystem::path& directory) {
     tensors.push_back({parameter.name, kept.back().dtype(),
                        {parameter.shape.begin(), parameter.shape.end()}, kept.back().raw()});
   }
-  write_safetensors(directory / "model.safetensors", tensors);
+  write_weights(directory, tensors);
   replace_file(directory / "config.json", model.config().to_json().dump(2) + "\n");
 }
 

@@ -18,6 +18,8 @@ struct LoadOptions {
   bool fresh_head = false;
   /// For what has to be made: a fresh head, a missing pooler.
   std::uint64_t seed = 42;
+  /// FROM=TO: how names in the file become those that the model looks for (see Renames).
+  std::vector<std::string> rename = {};
 };
 
 /// What a user should know about a loaded directory.
@@ -38,7 +40,7 @@ struct LoadedModel {
 /// Reads DIR's weights into the model that `config` describes. Names may lack the base prefix (a body
 /// alone) or have it where the model is a body alone, and may use the old gamma/beta; f16, bf16 and f64 files are converted to f32. Missing head
 /// or pooler weights are initialised and reported. Errors: any other weight is missing, a shape
-/// differs (names the tensor, both shapes and the file), and those of reading the files.
+/// differs (names the tensor, both shapes and the file), and those of WeightFiles.
 LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& config,
                        const LoadOptions& options = {});
 /// With the directory's own config.json.
@@ -47,7 +49,7 @@ LoadedModel load_model(const std::filesystem::path& directory, const LoadOptions
 /// A model with every parameter initialised from the seed.
 std::unique_ptr<Model> random_model(const ModelConfig& config, std::uint64_t seed);
 
-/// Writes config.json and model.safetensors (each atomically; weights first).
+/// Writes the weights (see write_weights), then config.json.
 void save_model(const Model& model, const std::filesystem::path& directory);
 
 }  // namespace retort

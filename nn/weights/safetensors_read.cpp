@@ -18,7 +18,6 @@ constexpr std::size_t kLengthBytes = 8;
 // A Json value takes some 40 bytes. 10^6 tensors have some 10^7 separators; a header of nothing but
 // "[0,0,0,..." would have five times as many and is refused before it costs gigabytes.
 constexpr std::ptrdiff_t kMaxSeparators = 20'000'000;
-constexpr std::size_t kMaxRank = 32;
 
 // How messages speak of one tensor of one file; costs nothing until it is printed.
 struct Where {
@@ -66,8 +65,8 @@ std::vector<std::int64_t> read_shape(const Json& info, const Where& where) {
   check(shape && shape->is_array(), where, ": expected a \"shape\" that is a list of sizes, found ",
         shape ? shape->kind() : "none");
   const auto& sizes = shape->as_array("shape");
-  check(sizes.size() <= kMaxRank, where, ": has ", sizes.size(), " dimensions, more than ",
-        kMaxRank);
+  check(sizes.size() <= kMaxEntryRank, where, ": has ", sizes.size(), " dimensions, more than ",
+        kMaxEntryRank);
   std::vector<std::int64_t> out;
   out.reserve(sizes.size());
   for (const Json& size : sizes) {
@@ -164,14 +163,14 @@ std::string_view header_text(std::span<const std::byte> file, const std::string&
 
 }  // namespace
 
-SafetensorsContent parse_safetensors(std::span<const std::byte> file, const std::string& name) {
+WeightContent parse_safetensors(std::span<const std::byte> file, const std::string& name) {
   const std::string_view text = header_text(file, name);
   const auto data = file.subspan(kLengthBytes + text.size());
   const Json header = Json::parse(text, name + ": header");
   check(header.is_object(), name, ": expected a header that is a JSON object, found a ",
         header.kind());
 
-  SafetensorsContent content;
+  WeightContent content;
   std::vector<Described> tensors;
   const auto& members = header.as_object("header");
   tensors.reserve(members.size());
@@ -216,24 +215,9 @@ SafetensorsContent parse_safetensors(std::span<const std::byte> file, const std:
 }
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : file_(std::make_shared<MappedFile>(path)),
-      content_(parse_safetensors(file_->bytes(), path.string())) {
-  by_name_.reserve(content_.entries.size());
-  for (const auto& entry : content_.entries) by_name_.emplace(entry.name, &entry);
-  for (const auto& entry : content_.foreign) foreign_by_name_.emplace(entry.name, &entry);
-}
+    : SafetensorsFile(std::make_shared<const MappedFile>(path)) {}
 
-const ForeignTensor* SafetensorsFile::find_foreign(std::string_view name) const {
-  const auto found = foreign_by_name_.find(name);
-  return found != foreign_by_name_.end() ? found->second : nullptr;
-}
-
-const TensorEntry* SafetensorsFile::find(std::string_view name) const {
-  if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
-  if (const ForeignTensor* foreign = find_foreign(name))
-    fail(file_->path().string(), ": tensor ", shown_name(name), ": has the dtype ", foreign->dtype,
-         ", which Retort doesn't compute with; convert it to F32, F16 or BF16");
-  return nullptr;
-}
+SafetensorsFile::SafetensorsFile(const std::shared_ptr<const MappedFile>& file)
+    : WeightFile(file, parse_safetensors(file->bytes(), file->path().string())) {}
 
 }  // namespace retort

@@ -100,6 +100,11 @@ class Process {
   pid_t pid_ = -1;
 };
 
+inline Arguments operator+(Arguments a, const Arguments& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 inline Ran retort_command(const Arguments& arguments) { return Process(arguments).wait(); }
 
 /// A run that must succeed; its stdout.

@@ -9,11 +9,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Arguments operator+(Arguments a, const Arguments& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 // Long enough to be interrupted: `epochs` times 8 steps.
 Arguments distill(const World& world, const std::string& out, int epochs = 2) {
   return {"distill",

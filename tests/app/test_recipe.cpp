@@ -21,6 +21,7 @@ Recipe unusual() {
   recipe.data = "d";
   recipe.dev = "v";
   recipe.out = "o";
+  recipe.rename = {"encoder=bert", "module="};
   recipe.student_layers = {1, 3, 5};
   recipe.student_type = "same";
   recipe.student_head = "fresh";
@@ -62,6 +63,7 @@ TEST_CASE("A recipe is written and read back whole", "[recipe]") {
   CHECK(back.table.limit == 0);
   CHECK(back.objective == recipe.objective);
   CHECK(back.student_layers == recipe.student_layers);
+  CHECK(back.rename == recipe.rename);
   CHECK(parse(Recipe().to_json().dump()).to_json() == Recipe().to_json());
 }
 
@@ -80,7 +82,7 @@ TEST_CASE("Every key of a recipe that changes results shows as a difference", "[
     else CHECK(difference.starts_with(key + " was "));
     ++tried;
   }
-  CHECK(tried == 32);
+  CHECK(tried == 33);
 }
 
 TEST_CASE("What isn't a recipe is an error that names file and key", "[recipe]") {
