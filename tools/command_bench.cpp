@@ -132,10 +132,19 @@ std::string cpu_name() {
 
 struct Bench {
   const Family* family = nullptr;
-  std::string dtype = "f32", shapes = "bert";
+  std::string dtype = "f32", shapes = "bert", only;
   int threads = 0, rounds = 5, megabytes = 0;
   double seconds = 0.1;
   bool json = false, best = false;
+
+  std::vector<BenchCase> chosen(std::vector<BenchCase> cases) const {
+    std::erase_if(cases, [&](const BenchCase& c) {
+      return (c.name + " " + c.layout + " " + shape_text(c.shape)).find(only) == std::string::npos;
+    });
+    check(!cases.empty(), "bench ", family->name, ": no case's name, layout or shape contains '",
+          only, "'");
+    return cases;
+  }
 
   int run() const {
     apply_threads(threads);
@@ -146,7 +155,7 @@ struct Bench {
                                       : DType::f32;
     options.all_shapes = shapes == "all";
     options.bytes = megabytes > 0 ? std::int64_t{megabytes} << 20 : beyond_caches();
-    const std::vector<BenchCase> cases = family->cases(options);
+    const std::vector<BenchCase> cases = chosen(family->cases(options));
     if (!json)
       print(cpu_name() + ", " + kernels().isa + " table, " + std::to_string(thread_count()) +
             " threads, arithmetic: " + arithmetic_name(options.dtype) +
@@ -188,6 +197,7 @@ void add_bench(CLI::App& app, Action& action) {
     sub->add_option("--shapes", bench.shapes, "bert: the usual cases; all: more of them")
         ->capture_default_str()
         ->check(CLI::IsMember({"bert", "all"}));
+    sub->add_option("--only", bench.only, "Cases whose line contains this: \"TN 768 x 768\"");
     sub->add_option("--rounds", bench.rounds, "Rounds over all cases; medians are printed")
         ->capture_default_str()
         ->check(CLI::Range(1, 1000));

@@ -32,15 +32,21 @@ struct Exponentials {
   }
 };
 
-// The largest of f(i, lanes) over [0, n), passing over NaN: exp brings it back.
-template <class T, class F>
-RETORT_INLINE double highest_of(std::int64_t n, F&& f) {
+// highest[k] = the largest of x_k over [0, n), where f(i, lanes, x) writes N vectors, passing over
+// NaN: exp brings it back. Of several at once, whose comparisons don't wait for each other.
+template <class T, int N, class F>
+RETORT_INLINE void find_highest(std::int64_t n, double (&highest)[N], F&& f) {
   const Vec<T> lowest = broadcast<Vec<T>>(-static_cast<T>(__builtin_inf()));
-  Vec<T> best = lowest;
+  Vec<T> best[N];
+  for (auto& b : best) b = lowest;
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
-    best = at_least(best, only(f(i, lanes), lowest, lanes));
+    Vec<T> x[N];
+    f(i, lanes, x);
+    for (int k = 0; k < N; ++k) best[k] = at_least(best[k], only(x[k], lowest, lanes));
   });
-  return static_cast<double>(fold(best, [](Vec<T> a, Vec<T> b) { return at_least(a, b); }));
+  for (int k = 0; k < N; ++k)
+    highest[k] =
+        static_cast<double>(fold(best[k], [](Vec<T> a, Vec<T> b) { return at_least(a, b); }));
 }
 
 template <class S>
@@ -56,9 +62,11 @@ void cross_entropy(const Launch&, const CrossEntropyArgs& args) {
     for (std::int64_t begin = 0; begin < n; begin += kBlock) {
       const S* from = x + begin;
       const std::int64_t size = smaller(kBlock, n - begin);
-      e.raise(
-          highest_of<T>(size, [&](std::int64_t i, auto lanes) { return load(from + i, lanes); }),
-          1);
+      double highest[1];
+      find_highest<T>(size, highest, [&](std::int64_t i, auto lanes, Vec<T>* logits) {
+        logits[0] = load(from + i, lanes);
+      });
+      e.raise(highest[0], 1);
       const Vec<T> shift = broadcast<Vec<T>>(static_cast<T>(e.shift()));
       e.total += sum<T>(size, [&](std::int64_t i, auto lanes) {
         __builtin_prefetch(from + kBlock + i);
@@ -82,8 +90,10 @@ void cross_entropy_backward(const Launch&, const CrossEntropyBackwardArgs& args)
     const auto term = [&](std::int64_t i, auto lanes) {
       return factor * exp(load(x + i, lanes) - shift);
     };
-    sweep<T>(args.columns,
-             [&](std::int64_t i, auto lanes) { write_row(dx + i, term(i, lanes), lanes); });
+    write_row.row(dx, args.columns, [&](std::int64_t i, auto lanes) {
+      fetch_ahead(x + i);
+      return term(i, lanes);
+    });
     const FirstLanes one{1};  // the label's, rounded once
     write_row.finish();
     store(dx + args.labels[row], term(args.labels[row], one) - factor, one);
@@ -134,12 +144,13 @@ struct Divergence {
     double weighted = 0;  // Σ e^a (a − b)
     for (std::int64_t begin = 0; begin < n; begin += kBlock) {
       const std::int64_t size = smaller(kBlock, n - begin);
-      const double p_seen = highest_of<T>(
-          size, [&](std::int64_t i, auto lanes) { return teacher_logit(begin + i, lanes); });
-      const double q_seen = highest_of<T>(
-          size, [&](std::int64_t i, auto lanes) { return student_logit(begin + i, lanes); });
+      double highest[2];
+      find_highest<T>(size, highest, [&](std::int64_t i, auto lanes, V* logits) {
+        logits[0] = teacher_logit(begin + i, lanes);
+        logits[1] = student_logit(begin + i, lanes);
+      });
       const double total_before = p.total;
-      const double p_fall = p.raise(p_seen, inverse), q_fall = q.raise(q_seen, inverse);
+      const double p_fall = p.raise(highest[0], inverse), q_fall = q.raise(highest[1], inverse);
       if (total_before != 0)  // e^a and a − b have both changed
         weighted = weighted * (p.total / total_before) - (p_fall - q_fall) * p.total;
       const V p_shift = broadcast<V>(static_cast<T>(p.shift()));
@@ -165,18 +176,16 @@ struct Divergence {
     return weighted / p.total + q_log - p_log;
   }
 
-  template <class Lanes>
-  RETORT_INLINE V log_p(std::int64_t i, Lanes lanes) const {
-    return (teacher_logit(i, lanes) - broadcast<V>(statistics[0])) *
-               broadcast<V>(static_cast<T>(inverse)) -
-           broadcast<V>(statistics[1]);
+  // log p of teacher's logits, log q of student's.
+  struct Logarithm {
+    V shift, log, scale;
+    RETORT_INLINE V operator()(V x) const { return (x - shift) * scale - log; }
+  };
+  RETORT_INLINE Logarithm logarithm(const T* saved) const {
+    return {broadcast<V>(saved[0]), broadcast<V>(saved[1]), broadcast<V>(static_cast<T>(inverse))};
   }
-  template <class Lanes>
-  RETORT_INLINE V log_q(std::int64_t i, Lanes lanes) const {
-    return (student_logit(i, lanes) - broadcast<V>(statistics[2])) *
-               broadcast<V>(static_cast<T>(inverse)) -
-           broadcast<V>(statistics[3]);
-  }
+  RETORT_INLINE Logarithm log_p() const { return logarithm(statistics); }
+  RETORT_INLINE Logarithm log_q() const { return logarithm(statistics + 2); }
 
   // For beta > 0: the term of one class, and g (see KlDivergenceBackwardArgs); qi is its q.
   // Differences of logarithms beyond ±80 belong to probabilities that are nothing beside the
@@ -184,7 +193,7 @@ struct Divergence {
   template <class Lanes>
   RETORT_INLINE V term(std::int64_t i, Lanes lanes, V& qi, V& g) const {
     const V zero = broadcast<V>(T(0)), limit = broadcast<V>(T(80));
-    const V p = log_p(i, lanes), q = log_q(i, lanes);
+    const V p = log_p()(teacher_logit(i, lanes)), q = log_q()(student_logit(i, lanes));
     V d = q - p;
     qi = exp(q);
     const auto no_q = equal(qi, zero);
@@ -213,8 +222,11 @@ struct Divergence {
   RETORT_INLINE void gradient(S* dstudent, V factor, const Writer<S>& write_row) const {
     const V zero = broadcast<V>(T(0));
     if (beta <= 0) {
-      sweep<T>(n, [&](std::int64_t i, auto lanes) {
-        write_row(dstudent + i, factor * (exp(log_q(i, lanes)) - exp(log_p(i, lanes))), lanes);
+      const Logarithm p = log_p(), q = log_q();
+      write_row.row(dstudent, n, [&](std::int64_t i, auto lanes) {
+        fetch_ahead(student + i);
+        fetch_ahead(teacher + i);
+        return factor * (exp(q(load(student + i, lanes))) - exp(p(load(teacher + i, lanes))));
       });
       return;
     }
@@ -223,10 +235,10 @@ struct Divergence {
       term(i, lanes, q, g);
       return q * g;
     })));
-    sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    write_row.row(dstudent, n, [&](std::int64_t i, auto lanes) {
       V q, g;
       term(i, lanes, q, g);
-      write_row(dstudent + i, select(equal(q, zero), zero, factor * (q * (g - mean))), lanes);
+      return select(equal(q, zero), zero, factor * (q * (g - mean)));
     });
   }
 };

@@ -37,14 +37,13 @@ RETORT_INLINE void drain_stores() {}
 template <class S>
 class Writer {
  public:
-  /// For y: [rows, columns], written by whole vectors from the beginning of each row.
+  /// For y: [rows, columns], written by whole vectors from the beginning of each row, or by row().
   RETORT_INLINE Writer(const S* y, std::int64_t rows, std::int64_t columns)
-      : around_(rows * columns * kSize > kStreamBytes && columns * kSize % 64 == 0 &&
-                reinterpret_cast<std::uintptr_t>(y) % 64 == 0) {}
+      : large_(rows * columns * kSize > kStreamBytes),
+        around_(large_ && columns * kSize % kLine == 0 && behind_line(y) == 0) {}
   /// For a piece of an array of so many elements.
   RETORT_INLINE Writer(const S* piece, std::int64_t elements)
-      : around_(elements * kSize > kStreamBytes &&
-                reinterpret_cast<std::uintptr_t>(piece) % 64 == 0) {}
+      : large_(elements * kSize > kStreamBytes), around_(large_ && behind_line(piece) == 0) {}
   RETORT_INLINE bool around() const { return around_; }
   RETORT_INLINE void operator()(S* p, Vec<Compute<S>> x, AllLanes) const {
     if (around_) store_around(p, x);
@@ -53,14 +52,30 @@ class Writer {
   RETORT_INLINE void operator()(S* p, Vec<Compute<S>> x, FirstLanes lanes) const {
     store(p, x, lanes);
   }
+  /// y[i] = f(i, lanes) for a row of n numbers, which need not begin at a line of the cache: what
+  /// stands before the first one goes through the caches.
+  template <class F>
+  RETORT_INLINE void row(S* y, std::int64_t n, F&& f) const {
+    using T = Compute<S>;
+    const std::int64_t head = large_ ? smaller(n, (kLine - behind_line(y)) % kLine / kSize) : 0;
+    sweep<T>(head, [&](std::int64_t i, auto lanes) { store(y + i, f(i, lanes), lanes); });
+    const Writer behind(large_);
+    sweep<T>(n - head,
+             [&](std::int64_t i, auto lanes) { behind(y + head + i, f(head + i, lanes), lanes); });
+  }
   /// At the end of a thread's part: others may read it from now on.
   RETORT_INLINE void finish() const {
-    if (around_) drain_stores();
+    if (large_) drain_stores();
   }
 
  private:
-  static constexpr std::int64_t kSize = static_cast<std::int64_t>(sizeof(S));
-  bool around_;
+  static constexpr std::int64_t kSize = static_cast<std::int64_t>(sizeof(S)), kLine = 64;
+  RETORT_INLINE explicit Writer(bool around) : large_(around), around_(around) {}
+  RETORT_INLINE static std::int64_t behind_line(const S* p) {
+    return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(p) % kLine);
+  }
+  bool large_;   // won't be found in a cache
+  bool around_;  // and every vector lies within a line
 };
 
 /// Fetches row + columns … while `Passes` passes go over `row`: pass k fetches the k-th part, so

@@ -373,7 +373,8 @@ RETORT_INLINE VecU64 first_blocks(std::uint32_t first) {
   return {_mm512_add_epi32(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7))};
 }
 RETORT_INLINE VecU64 multiply_low(VecU64 a, VecU64 b) { return {_mm512_mul_epu32(a.value, b.value)}; }
-RETORT_INLINE VecU64 high_word(VecU64 a) { return {_mm512_srli_epi64(a.value, 32)}; }
+// Both halves become the high one; unlike a shift, a shuffle leaves port 0 to the products.
+RETORT_INLINE VecU64 high_word(VecU64 a) { return {_mm512_shuffle_epi32(a.value, _MM_PERM_DDBB)}; }
 RETORT_INLINE VecU64 operator^(VecU64 a, VecU64 b) { return {_mm512_xor_si512(a.value, b.value)}; }
 RETORT_INLINE void in_memory_order(const VecU64 (&c)[4], VecU32* words) {
   const __m512i w01 = _mm512_mask_blend_epi32(0xAAAA, c[0].value, _mm512_slli_epi64(c[1].value, 32));

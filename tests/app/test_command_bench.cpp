@@ -59,6 +59,23 @@ TEST_CASE("bench says whether it prints medians or the best", "[command][bench]"
   CHECK(output_of(arguments).find("; best of 2 rounds") != std::string::npos);
 }
 
+TEST_CASE("bench --only takes the cases whose line contains a text", "[command][bench]") {
+  const Arguments arguments = {"bench",    "matmul", "--json",    "--threads", "2",
+                               "--rounds", "1",      "--seconds", "0",         "--only"};
+  const auto lines_with = [&](const char* text) {
+    Arguments all = arguments;
+    all.push_back(text);
+    return bench_lines(all, "GFLOP/s");
+  };
+  const auto one = lines_with("TN 768 x 768 x 1000");
+  REQUIRE(one.size() == 1);
+  CHECK(one[0].find("shape")->dump() == "[768, 768, 1000]");
+  CHECK(lines_with("NN").size() == 3);
+  Arguments none = arguments;
+  none.push_back("conv");
+  CHECK(contains(complaint_of(none), "'conv'"));
+}
+
 TEST_CASE("bench attention prints forward and backward, in f32 and bf16", "[command][bench]") {
   for (const char* dtype : {"f32", "bf16"}) {
     const auto lines = bench_lines({"bench", "attention", "--json", "--threads", "2", "--rounds",

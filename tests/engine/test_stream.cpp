@@ -10,10 +10,10 @@ namespace {
 constexpr std::int64_t kColumns = 1024;
 
 // 80 MiB of numbers, the same block again and again but for the first column.
-Tensor numbers(DType dtype, std::uint64_t seed) {
-  const std::int64_t rows = (80 << 20) / kColumns / static_cast<std::int64_t>(size_of(dtype));
-  const Tensor block = Tensor::from(random_values(kColumns, seed)).to(dtype);
-  Tensor x = block.expand({rows, kColumns}).clone();
+Tensor numbers(DType dtype, std::uint64_t seed, std::int64_t columns = kColumns) {
+  const std::int64_t rows = (80 << 20) / columns / static_cast<std::int64_t>(size_of(dtype));
+  const Tensor block = Tensor::from(random_values(columns, seed)).to(dtype);
+  Tensor x = block.expand({rows, columns}).clone();
   const Tensor column = Tensor::from(random_values(rows, seed + 1), {rows, 1}).to(dtype);
   x.slice(1, 0, 1).copy_from(column);
   return x;
@@ -35,19 +35,25 @@ TEST_CASE("streams: results larger than the caches have the same bits", "[stream
     use_isa(isa);
     for (const DType dtype : {DType::f32, DType::bf16}) {
       const Tensor x = numbers(dtype, 1), dy = numbers(dtype, 3);
+      // As a vocabulary's: rows begin anywhere within a line of the cache.
+      const Tensor odd_x = numbers(dtype, 1, 1021), odd_dy = numbers(dtype, 3, 1021);
       const DType wide = compute_dtype(dtype);
       const Tensor weight = Tensor::from(random_values(kColumns, 5)).to(wide);
       const Tensor dloss = Tensor::scalar(0.5, wide);
-      const std::int64_t rows = x.size(0);
-      // f(x, dy, row offset) of everything, and of a few rows at both ends.
-      const auto check_rows = [&](const char* what, auto f) {
-        INFO(isa << " " << name(dtype) << " " << what);
-        const Tensor whole = f(x, dy, 0);
-        for (const std::int64_t begin : {std::int64_t{0}, rows - 3}) {
-          const Tensor few = f(x.slice(0, begin, begin + 3), dy.slice(0, begin, begin + 3),
+      // f(a, b, row offset) of everything, and of a few rows at both ends.
+      const auto check_rows_of = [&](const char* what, const Tensor& a, const Tensor& b, auto f) {
+        INFO(isa << " " << name(dtype) << " " << what << " " << a.shape());
+        const Tensor whole = f(a, b, 0);
+        for (const std::int64_t begin : {std::int64_t{0}, a.size(0) - 3}) {
+          const Tensor few = f(a.slice(0, begin, begin + 3), b.slice(0, begin, begin + 3),
                                static_cast<std::uint32_t>(begin));
           CHECK(same_bits(whole.slice(0, begin, begin + 3), few));
         }
+      };
+      const auto check_rows = [&](const char* what, auto f) { check_rows_of(what, x, dy, f); };
+      const auto check_odd_rows_too = [&](const char* what, auto f) {
+        check_rows_of(what, x, dy, f);
+        check_rows_of(what, odd_x, odd_dy, f);
       };
       check_rows("gelu", [](const Tensor& a, const Tensor&, std::uint32_t) {
         return ops::unary(UnaryOp::gelu, a);
@@ -81,15 +87,17 @@ TEST_CASE("streams: results larger than the caches have the same bits", "[stream
         return ops::dropout(a, b,
                             ops::dropout_rule(0.1, {.seed = 1, .step = 2, .site = 3}, offset));
       });
-      check_rows("kl_divergence_backward", [&](const Tensor& a, const Tensor& b, std::uint32_t) {
-        const auto result = ops::kl_divergence(a, b, {}, 2, 1);
-        return ops::kl_divergence_backward(dloss, a, b, result.statistics, {}, 2, 1);
-      });
-      check_rows("cross_entropy_backward", [&](const Tensor& a, const Tensor&, std::uint32_t) {
-        const Tensor labels = Tensor::zeros({a.size(0)}, DType::i32);
-        const auto result = ops::cross_entropy(a, labels, 1);
-        return ops::cross_entropy_backward(dloss, a, labels, result.lse, 1);
-      });
+      check_odd_rows_too(
+          "kl_divergence_backward", [&](const Tensor& a, const Tensor& b, std::uint32_t) {
+            const auto result = ops::kl_divergence(a, b, {}, 2, 1);
+            return ops::kl_divergence_backward(dloss, a, b, result.statistics, {}, 2, 1);
+          });
+      check_odd_rows_too("cross_entropy_backward",
+                         [&](const Tensor& a, const Tensor&, std::uint32_t) {
+                           const Tensor labels = Tensor::zeros({a.size(0)}, DType::i32);
+                           const auto result = ops::cross_entropy(a, labels, 1);
+                           return ops::cross_entropy_backward(dloss, a, labels, result.lse, 1);
+                         });
     }
   }
 }
