@@ -27,6 +27,26 @@ Ids places(const Ids& ids, const Ids& sorted) {
   return result;
 }
 
+// Zeros for these rows of a table, in memory for `most` of them: how many different ids there are
+// changes from step to step, but a loop whose batches have one shape should ask for the same sizes
+// every time.
+RowSparse zero_rows(const Ids& ids, std::int64_t most, std::int64_t columns, DType dtype,
+                    std::int64_t table_rows) {
+  most = std::min(most, table_rows);
+  const auto count = static_cast<std::int64_t>(ids.size());
+  RowSparse result{Tensor::empty({most}, DType::i32).slice(0, 0, count),
+                   Tensor::empty({most, columns}, dtype).slice(0, 0, count), table_rows};
+  if (count == 0) return result;
+  std::copy(ids.begin(), ids.end(), result.ids.mutable_data<std::int32_t>());
+  fill(result.rows, 0);
+  return result;
+}
+
+// Rows that its memory holds.
+std::int64_t capacity(const RowSparse& x) {
+  return static_cast<std::int64_t>(x.ids.storage()->bytes / sizeof(std::int32_t));
+}
+
 void check_fits(const Tensor& y, const RowSparse& x) {
   check(y.shape() == x.shape() && y.dtype() == x.rows.dtype() && y.is_contiguous(),
         "row_sparse: expected a contiguous ", x.shape(), " of ", name(x.rows.dtype()), ", found ",
@@ -48,10 +68,8 @@ RowSparse row_sparse(const Tensor& rows, const Tensor& ids, std::int64_t table_r
         : unique.front() < 0 ? unique.front()
                              : unique.back(),
         " is outside of a table of ", table_rows, " rows");
-  RowSparse result{Tensor::from(unique),
-                   Tensor::zeros({static_cast<std::int64_t>(unique.size()), rows.size(1)},
-                                 compute_dtype(rows.dtype())),
-                   table_rows};
+  RowSparse result =
+      zero_rows(unique, rows.size(0), rows.size(1), compute_dtype(rows.dtype()), table_rows);
   scatter(result.rows, rows, places(all, unique).data());
   return result;
 }
@@ -63,10 +81,8 @@ RowSparse add(const RowSparse& a, const RowSparse& b) {
   const Ids left = a.ids.to_vector<std::int32_t>(), right = b.ids.to_vector<std::int32_t>();
   Ids both;
   std::set_union(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(both));
-  RowSparse result{
-      Tensor::from(both),
-      Tensor::zeros({static_cast<std::int64_t>(both.size()), a.rows.size(1)}, a.rows.dtype()),
-      a.table_rows};
+  RowSparse result =
+      zero_rows(both, capacity(a) + capacity(b), a.rows.size(1), a.rows.dtype(), a.table_rows);
   scatter(result.rows, a.rows, places(left, both).data());
   scatter(result.rows, b.rows, places(right, both).data());
   return result;

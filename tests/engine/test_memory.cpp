@@ -121,6 +121,26 @@ TEST_CASE("memory: steps of one shape ask the system for nothing after the secon
   CHECK(statistics().system_allocations == asked);
 }
 
+TEST_CASE("memory: an embedding's gradient takes as much whatever the ids are", "[memory]") {
+  const auto bytes_with = [](std::int64_t rows,
+                             const std::vector<std::vector<std::int32_t>>& batches) {
+    Variable table = Variable::parameter(random_tensor({rows, 8}, 1));
+    for (const auto& ids : batches) backward(sum(embedding(table, Tensor::from(ids))));
+    const RowSparse& gradient = *table.gradient_rows();
+    return std::pair(gradient.ids.storage()->bytes, gradient.rows.storage()->bytes);
+  };
+  const auto of_rows = [](std::size_t rows) {
+    return std::pair(rows * sizeof(std::int32_t), rows * 8 * sizeof(float));
+  };
+  CHECK(bytes_with(100, {{1, 2, 3, 4}}) == of_rows(4));
+  CHECK(bytes_with(100, {{7, 7, 7, 7}}) == of_rows(4));
+  // Two batches of a step.
+  CHECK(bytes_with(100, {{1, 2, 3}, {4, 5}}) == of_rows(5));
+  CHECK(bytes_with(100, {{1, 1, 1}, {1, 1}}) == of_rows(5));
+  // Never more than the table.
+  CHECK(bytes_with(3, {{0, 1, 2, 0}, {1, 1}}) == of_rows(3));
+}
+
 TEST_CASE("memory: over a ragged epoch little more is reserved than is used", "[memory]") {
   cpu_allocator().trim();
   const auto before = statistics();
