@@ -34,15 +34,22 @@ struct Operand {
       column = 1;
     }
     next = (by_columns ? columns * column : rows * row) + 7;
-    data.assign(static_cast<std::size_t>(batch * next + 64), static_cast<T>(kNan));
+    data.assign(static_cast<std::size_t>(batch * next + 64 + kLine), static_cast<T>(kNan));
+    start = (kLine - reinterpret_cast<std::uintptr_t>(data.data()) % 64 / sizeof(T)) % kLine;
     for (std::int64_t b = 0; b < batch; ++b)
       for (std::int64_t i = 0; i < rows; ++i)
         for (std::int64_t j = 0; j < columns; ++j) at(b, i, j) = static_cast<T>(random.normal());
   }
   T& at(std::int64_t b, std::int64_t i, std::int64_t j) {
-    return data[static_cast<std::size_t>(b * next + i * row + j * column)];
+    return data[start + static_cast<std::size_t>(b * next + i * row + j * column)];
   }
+  /// The first matrix, on a line of the cache, as a tensor's is: some paths read such operands as
+  /// they lie.
+  T* begin() { return data.data() + start; }
+
+  static constexpr std::size_t kLine = 64 / sizeof(T);
   std::vector<T> data;
+  std::size_t start = 0;
   std::int64_t row = 0, column = 0, next = 0;
 };
 

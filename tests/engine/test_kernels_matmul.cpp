@@ -42,8 +42,8 @@ struct Product {
   }
   MatmulArgs args() {
     MatmulArgs g{};
-    g.a = a.data.data();
-    g.b = b.data.data();
+    g.a = a.begin();
+    g.b = b.begin();
     g.c = result.data();
     g.bias = c.bias ? bias.data() : nullptr;
     g.batch = c.batch;
