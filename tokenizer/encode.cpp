@@ -87,9 +87,8 @@ void Tokenizer::append_ids(Workspace& workspace, std::vector<std::int32_t>& ids)
     }
     each_word(model, workspace.tokens.bytes(piece), [&](std::string_view word, std::uint32_t) {
       if (word.size() <= WordCache::kMaxBytes) {
-        const WordCache::Found found =
-            cache.find(WordCache::key_of(word),
-                       [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
+        const WordCache::Found found = cache.find(
+            WordKey::of(word), [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
         if (found.ids != nullptr) {
           ids.insert(ids.end(), found.ids, found.ids + found.count);
           return;
@@ -129,9 +128,8 @@ void Tokenizer::append_details(Workspace& workspace, DetailWriter& out) const {
     };
     each_word(model, bytes, [&](std::string_view word, std::uint32_t at) {
       if (word.size() <= WordCache::kMaxBytes) {
-        const WordCache::Found found =
-            cache.find(WordCache::key_of(word),
-                       [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
+        const WordCache::Found found = cache.find(
+            WordKey::of(word), [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
         if (found.ids != nullptr && found.lengths != nullptr) {
           std::uint32_t begin = 0;
           for (std::size_t i = 0; i < found.count; ++i) {
@@ -150,9 +148,7 @@ void Tokenizer::append_details(Workspace& workspace, DetailWriter& out) const {
 }
 
 Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
-                                    const EncodeOptions& options) const {
-  const WorkspacePool::Lease lease(*workspaces_);
-  Workspace& workspace = *lease;
+                                    const EncodeOptions& options, Workspace& workspace) const {
   const bool special_too = !options.special_tokens_are_text;
   Encoding encoding;
   // Tokens that are looked for in the normalised text are in the raw one only if that is the same.
@@ -182,11 +178,18 @@ Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
 
 Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
                            const EncodeOptions& options) const {
+  const WorkspacePool::Lease lease(*workspaces_);
+  return encode_in(*lease, text, pair, options);
+}
+
+Encoding Tokenizer::encode_in(Workspace& workspace, std::string_view text,
+                              std::optional<std::string_view> pair,
+                              const EncodeOptions& options) const {
   check_text(text, pair ? "first text" : "text");
   if (pair) check_text(*pair, "second text");
   std::vector<Encoding> parts;
-  parts.push_back(encode_sequence(text, 0, options));
-  if (pair) parts.push_back(encode_sequence(*pair, 1, options));
+  parts.push_back(encode_sequence(text, 0, options, workspace));
+  if (pair) parts.push_back(encode_sequence(*pair, 1, options, workspace));
   if (options.truncation) {
     Truncation truncation = *options.truncation;
     const std::size_t added = options.add_special_tokens && processor_ != nullptr
@@ -226,9 +229,10 @@ std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> 
   parallel_ranges(
       static_cast<std::int64_t>(texts.size()), kGrain,
       [&](std::int64_t begin, std::int64_t end, int) {
+        const WorkspacePool::Lease lease(*workspaces_);
         for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-          result[i] =
-              encode(texts[i], pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
+          result[i] = encode_in(*lease, texts[i],
+                                pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
       });
   return result;
 }

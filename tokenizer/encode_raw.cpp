@@ -1,5 +1,6 @@
 // From text to ids word by word, as the words stand in the text (see raw_words.h).
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "tokenizer/detail_writer.h"
@@ -8,51 +9,89 @@
 namespace retort {
 namespace {
 
-constexpr std::string_view kMark = "\u2581";
-
 bool is_printable_ascii(std::string_view word) {
   return std::all_of(word.begin(), word.end(), [](char c) { return c > ' ' && c < '\x7F'; });
 }
 
-// The ids of all words, written one behind the other.
-class IdWriter {
+// Writes the ids of all words one behind the other. A word waits until the cache's place for it has
+// come from memory; meanwhile the next ones are cut. `Make` appends the tokens of a word that isn't
+// in the cache: make(word, tokens).
+template <class Make>
+class RawIdWriter {
  public:
-  explicit IdWriter(std::vector<std::int32_t>& buffer) : buffer_(buffer) {
-    if (buffer.size() < kFirst) buffer.resize(kFirst);
-    next_ = buffer.data();
-    end_ = next_ + buffer.size();
+  RawIdWriter(Workspace& workspace, Make make)
+      : workspace_(workspace), cache_(workspace.raw), make_(std::move(make)) {}
+
+  void add_word(const char* at, std::size_t size) {
+    if (size > WordCache::kMaxBytes) return add_long({at, size});
+    Waiting& word = waiting_[count_++];
+    word.key = WordKey::at(at, size);
+    word.hash = word.key.hash();
+    cache_.prefetch(word.hash);
+    if (count_ == kWaiting) write_waiting();
   }
-  void add(std::int32_t id) {
-    make_room();
-    *next_++ = id;
+  void add_id(std::int32_t id) {
+    write_waiting();
+    reserve(1);
+    workspace_.ids[size_++] = id;
   }
-  void add(const std::vector<Token>& tokens) {
-    for (const Token& token : tokens) add(token.id);
+  std::vector<std::int32_t> finish() {
+    write_waiting();
+    const std::int32_t* const ids = workspace_.ids.data();
+    return std::vector<std::int32_t>(ids, ids + size_);
   }
-  void add(const WordCache::Found& found) {
-    if (found.count > WordCache::kInline) {
-      for (std::size_t i = 0; i < found.count; ++i) add(found.ids[i]);
-      return;
-    }
-    make_room();
-    std::memcpy(next_, found.ids, WordCache::kInline * sizeof(std::int32_t));
-    next_ += found.count;
-  }
-  std::vector<std::int32_t> ids() const { return std::vector<std::int32_t>(buffer_.data(), next_); }
 
  private:
-  static constexpr std::size_t kFirst = 1024;
+  static constexpr std::size_t kWaiting = 32;
+  struct Waiting {
+    WordKey key;
+    std::uint64_t hash;
+  };
 
-  void make_room() {
-    if (static_cast<std::size_t>(end_ - next_) >= WordCache::kInline) return;
-    const auto size = static_cast<std::size_t>(next_ - buffer_.data());
-    buffer_.resize(buffer_.size() * 2);
-    next_ = buffer_.data() + size;
-    end_ = buffer_.data() + buffer_.size();
+  void write_waiting() {
+    reserve(count_ * WordCache::kMaxTokens + WordCache::kInline);
+    std::int32_t* next = workspace_.ids.data() + size_;
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Waiting& word = waiting_[i];
+      const WordCache::Found found =
+          cache_.find(word.key, word.hash, [&](std::vector<Token>& made) {
+            char bytes[16];
+            make_(word.key.text(bytes), made);
+          });
+      if (found.count > WordCache::kMaxTokens) {
+        size_ = static_cast<std::size_t>(next - workspace_.ids.data());
+        write(cache_.missed(), (count_ - i) * WordCache::kMaxTokens + WordCache::kInline);
+        next = workspace_.ids.data() + size_;
+        continue;
+      }
+      if (found.count > WordCache::kInline) std::copy_n(found.ids, found.count, next);
+      else std::memcpy(next, found.ids, WordCache::kInline * sizeof(std::int32_t));
+      next += found.count;
+    }
+    size_ = static_cast<std::size_t>(next - workspace_.ids.data());
+    count_ = 0;
+  }
+  void add_long(std::string_view word) {
+    write_waiting();
+    workspace_.made.clear();
+    make_(word, workspace_.made);
+    write(workspace_.made, 0);
+  }
+  // Leaves room for `more` behind them.
+  void write(const std::vector<Token>& tokens, std::size_t more) {
+    reserve(tokens.size() + more);
+    for (const Token& token : tokens) workspace_.ids[size_++] = token.id;
+  }
+  void reserve(std::size_t more) {
+    std::vector<std::int32_t>& ids = workspace_.ids;
+    if (ids.size() < size_ + more) ids.resize(2 * (size_ + more));
   }
 
-  std::vector<std::int32_t>& buffer_;
-  std::int32_t *next_, *end_;
+  Workspace& workspace_;
+  WordCache& cache_;
+  Make make_;
+  std::array<Waiting, kWaiting> waiting_;
+  std::size_t count_ = 0, size_ = 0;
 };
 
 }  // namespace
@@ -72,21 +111,15 @@ void Tokenizer::normalize_word(PreTokens& tokens) const {
 void Tokenizer::tokenize_raw(std::string_view word, PreTokens& tokens,
                              std::vector<Token>& made) const {
   const TokenModel& model = *definition_.model;
-  if (raw_words_.rule() == RawWords::Rule::kMarks) {
-    tokens.text.clear(false);
-    for (const char c : word) {
-      const std::string_view written = c == ' ' ? kMark : std::string_view(&c, 1);
-      tokens.text.append(written, nullptr);
-    }
-    return model.tokenize(tokens.text.bytes(), made);
-  }
   if (normalizer_ == nullptr) return model.tokenize(word, made);
+  tokens.text.clear(false);
+  if (raw_words_.write(word, tokens.text)) return model.tokenize(tokens.text.bytes(), made);
   tokens.text = AlignedText(std::string(word));
   normalize_word(tokens);
   for (const Piece& piece : tokens.pieces) model.tokenize(tokens.bytes(piece), made);
 }
 
-// Added tokens and the words between them: word(at, size, readable), found(id, begin, end).
+// Added tokens and the words between them: word(at, size), found(id, begin, end).
 template <class Word, class Found>
 void Tokenizer::each_raw(std::string_view text, bool special_too, Word&& word,
                          Found&& found) const {
@@ -107,35 +140,32 @@ void Tokenizer::each_raw(std::string_view text, bool special_too, Word&& word,
       found);
 }
 
+// A copy of the text behind which RawWords::kSlack bytes may be read.
+std::string_view Tokenizer::with_slack(std::string_view text, Workspace& workspace) {
+  std::vector<char>& padded = workspace.padded;
+  if (padded.size() < text.size() + RawWords::kSlack) padded.resize(2 * text.size() + 256);
+  std::copy(text.begin(), text.end(), padded.begin());
+  return {padded.data(), text.size()};
+}
+
 std::vector<std::int32_t> Tokenizer::raw_ids(std::string_view text, bool special_too,
                                              Workspace& workspace) const {
-  IdWriter out(workspace.ids);
-  WordCache& cache = workspace.raw;
-  const auto add_word = [&](const char* at, std::size_t size, std::size_t readable) {
-    const auto miss = [&](std::vector<Token>& made) {
-      tokenize_raw({at, size}, workspace.tokens, made);
-    };
-    if (size <= WordCache::kMaxBytes) {
-      const WordCache::Found found =
-          cache.find(readable > WordCache::kMaxBytes ? WordCache::key_at(at, size)
-                                                     : WordCache::key_of({at, size}),
-                     miss);
-      return found.ids != nullptr ? out.add(found) : out.add(cache.missed());
-    }
-    workspace.made.clear();
-    miss(workspace.made);
-    out.add(workspace.made);
-  };
-  each_raw(text, special_too, add_word,
-           [&](std::int32_t id, std::size_t, std::size_t) { out.add(id); });
-  return out.ids();
+  RawIdWriter out(workspace, [&](std::string_view word, std::vector<Token>& made) {
+    tokenize_raw(word, workspace.tokens, made);
+  });
+  each_raw(
+      with_slack(text, workspace), special_too,
+      [&](const char* at, std::size_t size) { out.add_word(at, size); },
+      [&](std::int32_t id, std::size_t, std::size_t) { out.add_id(id); });
+  return out.finish();
 }
 
 // Words of a raw text whose tokens stand for its bytes one behind the other.
-void Tokenizer::raw_details(std::string_view text, bool special_too, Workspace& workspace,
+void Tokenizer::raw_details(std::string_view original, bool special_too, Workspace& workspace,
                             DetailWriter& out) const {
+  const std::string_view text = with_slack(original, workspace);
   const TokenModel& model = *definition_.model;
-  const auto add_word = [&](const char* at, std::size_t size, std::size_t readable) {
+  const auto add_word = [&](const char* at, std::size_t size) {
     const std::string_view word(at, size);
     const auto begin = static_cast<std::size_t>(at - text.data());
     const auto add = [&](Token token) {
@@ -143,10 +173,9 @@ void Tokenizer::raw_details(std::string_view text, bool special_too, Workspace& 
       if (out.wants_texts()) out.add_text(model.token_text(token, word));
     };
     if (size <= WordCache::kMaxBytes && (normalizer_ == nullptr || is_printable_ascii(word))) {
-      const auto key =
-          readable > WordCache::kMaxBytes ? WordCache::key_at(at, size) : WordCache::key_of(word);
       const WordCache::Found found = workspace.raw.find(
-          key, [&](std::vector<Token>& made) { tokenize_raw(word, workspace.tokens, made); });
+          WordKey::at(at, size),
+          [&](std::vector<Token>& made) { tokenize_raw(word, workspace.tokens, made); });
       if (found.ids != nullptr && found.lengths != nullptr) {
         Token token{0, 0, 0};
         for (std::size_t i = 0; i < found.count; ++i, token.begin = token.end) {

@@ -70,7 +70,9 @@ RawWords::RawWords(const Normalizer* normalizer, const PreTokenizer* pre_tokeniz
               : *known == scanners::Known::kLlama3 ? Rule::kLlama3
                                                    : Rule::kQwen2;
   } else if (dynamic_cast<const BertNormalizer*>(normalizer) != nullptr) {
-    if (dynamic_cast<const BertPreTokenizer*>(pre_tokenizer) != nullptr) rule_ = Rule::kBert;
+    if (dynamic_cast<const BertPreTokenizer*>(pre_tokenizer) == nullptr) return;
+    find_plain(*normalizer);
+    rule_ = Rule::kBert;
   } else if (dynamic_cast<const Precompiled*>(normalizer) != nullptr &&
              splits_at_blanks(pre_tokenizer)) {
     for (char c = 0; c <= ' '; ++c) {
@@ -83,6 +85,7 @@ RawWords::RawWords(const Normalizer* normalizer, const PreTokenizer* pre_tokeniz
             blank && (unicode::properties(unicode::decode(at)).flags & unicode::kWhitespace) != 0;
       blanks_[static_cast<unsigned char>(c)] = blank;
     }
+    find_plain(*normalizer);
     rule_ = Rule::kBlanks;
   } else if (const auto* bpe = dynamic_cast<const Bpe*>(&model);
              bpe != nullptr && bpe->cuts_at_marks() && pre_tokenizer == nullptr &&
@@ -90,6 +93,41 @@ RawWords::RawWords(const Normalizer* normalizer, const PreTokenizer* pre_tokeniz
     find_joined(model.vocabulary());
     rule_ = Rule::kMarks;
   }
+}
+
+// Printable characters of ASCII are never in one grapheme cluster, so each becomes what it becomes
+// alone.
+void RawWords::find_plain(const Normalizer& normalizer) {
+  for (std::size_t c = '!'; c <= '~'; ++c) {
+    AlignedText text(std::string(1, static_cast<char>(c)));
+    normalizer.apply(text);
+    if (text.bytes().size() == 1) plain_[c] = text.bytes()[0];
+  }
+}
+
+bool RawWords::write(std::string_view word, AlignedText& out) const {
+  char written[64];
+  std::size_t size = 0;
+  const auto put = [&](std::string_view bytes) {
+    if (size + bytes.size() > sizeof written) {
+      out.append({written, size}, nullptr);
+      size = 0;
+    }
+    std::copy(bytes.begin(), bytes.end(), written + size);
+    size += bytes.size();
+  };
+  if (rule_ == Rule::kMarks) {
+    for (const char& c : word) put(c == ' ' ? kMark : std::string_view(&c, 1));
+  } else {
+    if (rule_ == Rule::kBlanks) put(kMark);
+    for (const char& c : word) {
+      const char become = c > 0 ? plain_[static_cast<std::size_t>(c)] : '\0';
+      if (become == '\0') return false;
+      put({&become, 1});
+    }
+  }
+  out.append({written, size}, nullptr);
+  return true;
 }
 
 // Whether the blanks [begin, end) of a text are in no grapheme cluster with what is around them.

@@ -38,31 +38,40 @@ class RawWords {
 
   Rule rule() const { return rule_; }
 
-  /// Calls `word(at, size, readable)` for each word of a text between added tokens, in order; there
-  /// are `readable` >= size bytes at `at`. Under kMarks a space stands for U+2581, and the first
-  /// word has one more of them than the text.
+  /// Appends to `out` what normaliser and pre-tokenizer make of a word; false: they have to be
+  /// asked. For words of printable ASCII under kBert and kBlanks, and all under kMarks.
+  bool write(std::string_view word, AlignedText& out) const;
+
+  /// Bytes that may be read behind a text.
+  static constexpr std::size_t kSlack = ascii::kBlock;
+
+  /// Calls `word(at, size)` for each word of a text between added tokens, in order. kSlack bytes
+  /// may be read behind the text and behind each word. Under kMarks a space stands for U+2581, and
+  /// the first word has one more of them than the text.
   template <class Word>
   void each(std::string_view text, Word&& word) const {
     const auto part = [&](std::size_t begin, std::size_t end) {
-      word(text.data() + begin, end - begin, text.size() - begin);
+      word(text.data() + begin, end - begin);
     };
     switch (rule_) {
       case Rule::kNone:
         return;
       case Rule::kGpt2:
-        return scanners::scan_with<scanners::Gpt2>(text, part);
+        return scanners::scan_with<scanners::Gpt2>(text, kSlack, part);
       case Rule::kLlama3:
-        return scanners::scan_with<scanners::Llama3<3>>(text, part);
+        return scanners::scan_with<scanners::Llama3<3>>(text, kSlack, part);
       case Rule::kQwen2:
-        return scanners::scan_with<scanners::Llama3<1>>(text, part);
+        return scanners::scan_with<scanners::Llama3<1>>(text, kSlack, part);
       case Rule::kBert:
         return each_bert(text, part);
       case Rule::kBlanks:
         return each_between_blanks(text, part);
       case Rule::kMarks: {
         const std::size_t end = marks_end(text, 0);
-        const std::string first = " " + std::string(text.substr(0, end));
-        word(first.data(), first.size(), first.size());
+        std::string first = " " + std::string(text.substr(0, end));
+        const std::size_t size = first.size();
+        first.resize(size + kSlack);
+        word(first.data(), size);
         for (std::size_t at = end; at < text.size();) {
           const std::size_t next = marks_end(text, at);
           part(at, next);
@@ -89,10 +98,10 @@ class RawWords {
       }
       std::size_t end = at + 1;
       if (kind(at) == kWord) {
-        if (at + ascii::kBlock <= text.size())
-          end = std::max(end, at + ascii::alphanumerics(text.data() + at));
+        end = std::max(end, at + ascii::alphanumerics(text.data() + at));
         while (end < text.size() && kind(end) == kWord) ++end;
       }
+      end = std::min(end, text.size());
       part(at, end);
       at = end;
     }
@@ -122,15 +131,13 @@ class RawWords {
   }
   std::size_t word_end(std::string_view text, std::size_t at) const {
     while (at < text.size()) {
-      if (at + ascii::kBlock <= text.size()) {
-        const std::size_t count = ascii::above_space(text.data() + at);
-        at += count;
-        if (count == ascii::kBlock) continue;
-      }
-      if (is_blank(text[at])) return at;
+      const std::size_t count = ascii::above_space(text.data() + at);
+      at += count;
+      if (count == ascii::kBlock) continue;
+      if (at < text.size() && is_blank(text[at])) return at;
       ++at;
     }
-    return at;
+    return text.size();
   }
   static bool parts_clusters(std::string_view text, std::size_t begin, std::size_t end);
 
@@ -138,7 +145,7 @@ class RawWords {
   // and the byte behind next to each other.
   std::size_t marks_end(std::string_view text, std::size_t at) const {
     for (std::size_t end = at + 1;;) {
-      if (end + ascii::kBlock <= text.size()) end += ascii::letters(text.data() + end);
+      if (end < text.size()) end += ascii::letters(text.data() + end);
       if (end >= text.size()) return text.size();
       if ((static_cast<unsigned char>(text[end]) & 0xC0) != 0x80 &&
           !is_joined(text[end - 1], text[end]))
@@ -156,7 +163,10 @@ class RawWords {
   }
   void find_joined(const Vocabulary& vocabulary);
 
+  void find_plain(const Normalizer& normalizer);
+
   Rule rule_ = Rule::kNone;
+  std::array<char, 128> plain_{};      // what a printable character becomes; 0: several, or nothing
   std::array<bool, 33> blanks_{};      // ASCII that becomes white space
   std::vector<std::uint64_t> joined_;  // a bit for two bytes
 };

@@ -109,16 +109,19 @@ class Tokenizer {
   void check_text(std::string_view text, const char* which) const;
   void cut(std::string_view text, bool tracked, bool special_too, PreTokens& tokens) const;
   void cut_normalized(const AlignedText& text, bool special_too, PreTokens& tokens) const;
+  Encoding encode_in(Workspace& workspace, std::string_view text,
+                     std::optional<std::string_view> pair, const EncodeOptions& options) const;
   Encoding encode_sequence(std::string_view text, std::int32_t type_id,
-                           const EncodeOptions& options) const;
+                           const EncodeOptions& options, Workspace& workspace) const;
   void normalize_word(PreTokens& tokens) const;
   void tokenize_raw(std::string_view word, PreTokens& tokens, std::vector<Token>& made) const;
   template <class Word, class Found>
   void each_raw(std::string_view text, bool special_too, Word&& word, Found&& found) const;
+  static std::string_view with_slack(std::string_view text, Workspace& workspace);
   std::vector<std::int32_t> raw_ids(std::string_view text, bool special_too,
                                     Workspace& workspace) const;
   void append_ids(Workspace& workspace, std::vector<std::int32_t>& ids) const;
-  void raw_details(std::string_view text, bool special_too, Workspace& workspace,
+  void raw_details(std::string_view original, bool special_too, Workspace& workspace,
                    DetailWriter& out) const;
   void append_details(Workspace& workspace, DetailWriter& out) const;
   std::vector<AddedTokens::Pattern> patterns(bool normalized) const;

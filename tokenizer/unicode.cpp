@@ -34,7 +34,15 @@ std::size_t find_invalid_utf8(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   std::size_t i = 0;
   while (i < size) {
-    if (size - i >= 8) {  // eight ASCII bytes at once
+    if (size - i >= 32) {  // ASCII, many bytes at once
+      std::uint64_t words[4];
+      std::memcpy(words, text.data() + i, 32);
+      if (((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080u) == 0) {
+        i += 32;
+        continue;
+      }
+    }
+    if (size - i >= 8) {
       std::uint64_t word;
       std::memcpy(&word, text.data() + i, 8);
       if ((word & 0x8080808080808080u) == 0) {

@@ -2,10 +2,10 @@
 
 namespace retort {
 
-WordCache::Found WordCache::insert(const Key& key) {
+WordCache::Found WordCache::insert(const WordKey& key) {
   if (missed_.size() > kMaxTokens) return {nullptr, nullptr, missed_.size()};
   if (used_ > sets_.size() && bits_ < kMostBits) grow();
-  const std::size_t size = (key.high >> 56) - 1;
+  const std::size_t size = key.size();
   std::uint32_t at = 0;
   bool covered = true;
   for (const Token& token : missed_) {
@@ -14,11 +14,11 @@ WordCache::Found WordCache::insert(const Key& key) {
   }
   covered = covered && at == size;
 
-  Set& set = sets_[place(key)];
-  Entry& entry = set.ways[set.ways[0].key == Key{}   ? 0
-                          : set.ways[1].key == Key{} ? 1
+  Set& set = sets_[place(key.hash())];
+  Entry& entry = set.ways[set.ways[0].key == WordKey{}   ? 0
+                          : set.ways[1].key == WordKey{} ? 1
                                                      : ++turn_ % 2];
-  if (entry.key == Key{}) ++used_;
+  if (entry.key == WordKey{}) ++used_;
   else if (has_more(entry)) free_.push_back(entry.ids[0]);
   entry.key = key;
   entry.count = static_cast<std::uint8_t>(missed_.size() | (covered ? 0 : kUncovered));
@@ -44,16 +44,17 @@ WordCache::Found WordCache::insert(const Key& key) {
   return found(entry);
 }
 
-// The two words of a set go to one or two sets of the larger table, where nothing else is.
+// The two words of a set go to one or two sets of the larger table, where nothing else is. It is
+// four times as large, so that few words are moved more than once.
 void WordCache::grow() {
-  std::vector<Set> old(sets_.size() * 2);
+  std::vector<Set> old(sets_.size() << kGrowth);
   old.swap(sets_);
-  ++bits_;
+  bits_ += kGrowth;
   for (const Set& from : old)
     for (const Entry& entry : from.ways) {
-      if (entry.key == Key{}) continue;
-      Set& to = sets_[place(entry.key)];
-      to.ways[to.ways[0].key == Key{} ? 0 : 1] = entry;
+      if (entry.key == WordKey{}) continue;
+      Set& to = sets_[place(entry.key.hash())];
+      to.ways[to.ways[0].key == WordKey{} ? 0 : 1] = entry;
     }
 }
 

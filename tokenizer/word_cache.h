@@ -7,44 +7,19 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <cstring>
-#include <string_view>
 #include <vector>
 
 #include "tokenizer/models/model.h"
+#include "tokenizer/word_key.h"
 
 namespace retort {
 
 class WordCache {
  public:
-  static constexpr std::size_t kMaxBytes = 15;  // of a word
+  static constexpr std::size_t kMaxBytes = WordKey::kMaxBytes;  // of a word
   static constexpr std::size_t kMaxTokens = 15;
   static constexpr std::size_t kInline = 3;  // tokens that stand in the place itself
-
-  /// A word's bytes, then zeros, and in the last byte 1 + their number.
-  struct Key {
-    std::uint64_t low, high;  // both 0: no word
-    bool operator==(const Key& other) const {
-      return ((low ^ other.low) | (high ^ other.high)) == 0;
-    }
-  };
-  /// Of a word of at most kMaxBytes bytes.
-  static Key key_of(std::string_view word) {
-    char bytes[16] = {};
-    std::memcpy(bytes, word.data(), word.size());
-    return key_at(bytes, word.size());
-  }
-  /// Of the `size` bytes at `at`, where at least 16 may be read.
-  static Key key_at(const char* at, std::size_t size) {
-    Key key;
-    std::memcpy(&key.low, at, 8);
-    std::memcpy(&key.high, at + 8, 8);
-    key.low &= kMasks[size].low;
-    key.high = (key.high & kMasks[size].high) | std::uint64_t{size + 1} << 56;
-    return key;
-  }
 
   struct Found {
     const std::int32_t* ids;      // null: too many to be kept; they stand in missed()
@@ -54,17 +29,25 @@ class WordCache {
 
   WordCache() : sets_(std::size_t{1} << kFirstBits), bits_(kFirstBits) {}
 
-  /// The tokens of the word that `key` is of, made by `miss(std::vector<Token>&)` if they aren't
-  /// there. Valid until the next call. When there are at most kInline of them, kInline numbers may
-  /// be read at `ids`.
+  /// Fetches from memory what find() will look at.
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&sets_[place(hash)]); }
+
+  /// The tokens of the word that `key` is of and its hash, made by `miss(std::vector<Token>&)`
+  /// if they aren't there. Valid until the next call. When there are at most kInline of them,
+  /// kInline numbers may be read at `ids`.
   template <class Miss>
-  Found find(const Key& key, Miss&& miss) {
-    const Set& set = sets_[place(key)];
-    if (set.ways[0].key == key) return found(set.ways[0]);
-    if (set.ways[1].key == key) return found(set.ways[1]);
+  Found find(const WordKey& key, std::uint64_t hash, Miss&& miss) {
+    const Set& set = sets_[place(hash)];
+    // One branch instead of two: which of the ways has the word can't be foreseen.
+    const Entry& entry = set.ways[set.ways[1].key == key ? 1 : 0];
+    if (entry.key == key) return found(entry);
     missed_.clear();
     miss(missed_);
     return insert(key);
+  }
+  template <class Miss>
+  Found find(const WordKey& key, Miss&& miss) {
+    return find(key, key.hash(), miss);
   }
   const std::vector<Token>& missed() const { return missed_; }
 
@@ -74,22 +57,11 @@ class WordCache {
   }
 
  private:
-  static constexpr int kFirstBits = 8, kMostBits = 16;  // sets, as powers of two
-  static constexpr std::uint8_t kUncovered = 0x80;      // flag in Entry::count
-
-  static constexpr std::array<Key, kMaxBytes + 1> kMasks = [] {
-    std::array<Key, kMaxBytes + 1> masks{};
-    for (std::size_t size = 0; size <= kMaxBytes; ++size) {
-      const auto ones = [](std::size_t bytes) {
-        return bytes >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << 8 * bytes) - 1;
-      };
-      masks[size] = {ones(size), size > 8 ? ones(size - 8) : 0};
-    }
-    return masks;
-  }();
+  static constexpr int kFirstBits = 10, kMostBits = 16, kGrowth = 2;  // sets, as powers of two
+  static constexpr std::uint8_t kUncovered = 0x80;       // flag in Entry::count
 
   struct Entry {
-    Key key{};
+    WordKey key{};
     std::uint8_t count = 0;
     std::uint8_t lengths[kInline] = {};
     std::int32_t ids[kInline] = {};  // of more tokens: the number of their place in more_
@@ -102,10 +74,7 @@ class WordCache {
     std::uint8_t lengths[kMaxTokens];
   };
 
-  std::size_t place(const Key& key) const {
-    constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15u;
-    return (key.low ^ key.high * kFactor) * 0xBF58476D1CE4E5B9u >> (64 - bits_);
-  }
+  std::size_t place(std::uint64_t hash) const { return hash >> (64 - bits_); }
   Found found(const Entry& entry) const {
     const std::size_t count = entry.count & ~kUncovered;
     const bool covered = (entry.count & kUncovered) == 0;
@@ -113,7 +82,7 @@ class WordCache {
     const More& more = more_[static_cast<std::size_t>(entry.ids[0])];
     return {more.ids, covered ? more.lengths : nullptr, count};
   }
-  Found insert(const Key& key);
+  Found insert(const WordKey& key);
   void grow();
   bool has_more(const Entry& entry) const { return (entry.count & ~kUncovered) > kInline; }
 

@@ -19,12 +19,14 @@ struct Workspace {
   PreTokens tokens;
   std::vector<Token> made;
   std::vector<std::int32_t> ids;
+  std::vector<char> padded;  // a text with bytes behind it that may be read
 
   /// Gives back what only a very long text needed.
   void trim() {
     constexpr std::size_t kKept = 1 << 20;
     if (tokens.text.bytes().capacity() > kKept) tokens = PreTokens();
     if (ids.capacity() > kKept) std::vector<std::int32_t>().swap(ids);
+    if (padded.capacity() > kKept) std::vector<char>().swap(padded);
   }
 };
 

@@ -95,12 +95,19 @@ TEST_CASE("scanners find what their patterns match", "[tokenizer]") {
       std::string text;
       for (std::uint64_t n = random.below(12); n > 0; --n)
         text += parts[random.below(parts.size())];
-      Matches found;
-      scanners::scan(*known, text,
-                     [&](std::size_t begin, std::size_t end) { found.emplace_back(begin, end); });
+      const Matches expected = regex.find_all(text);
       CAPTURE(pattern, text);
-      CHECK(found == regex.find_all(text));
-      compared += found.size();
+      // With and without bytes behind the text.
+      const std::string longer = text + "ab" + text + std::string(16, 'x');
+      for (const std::size_t slack : {std::size_t{0}, longer.size() - text.size()}) {
+        const std::string_view view =
+            slack == 0 ? text : std::string_view(longer).substr(0, text.size());
+        Matches found;
+        scanners::scan(*known, view, slack,
+                       [&](std::size_t begin, std::size_t end) { found.emplace_back(begin, end); });
+        CHECK(found == expected);
+        compared += found.size();
+      }
     }
   }
   CHECK(compared > 20000);

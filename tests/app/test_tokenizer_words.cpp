@@ -291,6 +291,18 @@ TEST_CASE("raw words: added tokens stand between them", "[tokenizer]") {
     for (const char* text :
          {"a<x>b", "<x>", "hello <x> hello", "a yz<x>yz a", "ayzb", "yz", "Yz é"})
       CHECK(same(t, long_way, text));
+    // What stands behind a word's end is an added token's text, or nothing.
+    RandomStream random(12, 0);
+    int wrong = 0;
+    for (int i = 0; i < 3000; ++i) {
+      std::string text;
+      for (std::uint32_t n = 1 + random.next_u32() % 4; n > 0; --n)
+        text += random_text(random) + (random.next_u32() % 2 == 0 ? "<x>" : "yz");
+      if (same(t, long_way, text) || ++wrong > 2) continue;
+      CAPTURE(text);
+      CHECK(same(t, long_way, text));
+    }
+    CHECK(wrong == 0);
   }
 }
 
@@ -303,7 +315,7 @@ TEST_CASE("word cache: finds what it was given, and forgets the oldest", "[token
   for (int i = 0; i < kWords; ++i) {
     std::string word(random.next_u32() % (WordCache::kMaxBytes + 1), '\0');
     for (char& c : word) c = static_cast<char>(random.next_u32() % 3);
-    const auto found = cache.find(WordCache::key_of(word), [&](std::vector<Token>& tokens) {
+    const auto found = cache.find(WordKey::of(word), [&](std::vector<Token>& tokens) {
       ++made;
       one_per_byte(word, tokens);
     });
@@ -318,7 +330,7 @@ TEST_CASE("word cache: finds what it was given, and forgets the oldest", "[token
   CHECK(cache.bytes() < std::size_t{32} << 20);
 
   int calls = 0;
-  const auto key = WordCache::key_of("twice");
+  const auto key = WordKey::of("twice");
   for (int i = 0; i < 2; ++i)
     cache.find(key, [&](std::vector<Token>& tokens) {
       ++calls;
@@ -331,22 +343,22 @@ TEST_CASE("word cache: tokens that don't cover a word, and too many of them", "[
   WordCache cache;
   const auto overlapping = [](std::vector<Token>& tokens) { tokens = {{1, 0, 2}, {2, 0, 2}}; };
   for (int i = 0; i < 2; ++i) {
-    const auto found = cache.find(WordCache::key_of("ab"), overlapping);
+    const auto found = cache.find(WordKey::of("ab"), overlapping);
     CHECK(found.count == 2);
     CHECK(found.lengths == nullptr);
     CHECK(found.ids[1] == 2);
   }
   const auto many = [](std::vector<Token>& tokens) { tokens.resize(99, {3, 0, 1}); };
   for (int i = 0; i < 2; ++i) {
-    const auto found = cache.find(WordCache::key_of("c"), many);
+    const auto found = cache.find(WordKey::of("c"), many);
     CHECK(found.ids == nullptr);
     CHECK(cache.missed().size() == 99);
   }
   // Words that differ in nothing but zeros at the end.
   const std::string zeros(15, '\0');
   for (std::size_t size = 0; size < zeros.size(); ++size)
-    cache.find(WordCache::key_of(zeros.substr(0, size)),
+    cache.find(WordKey::of(zeros.substr(0, size)),
                [&](std::vector<Token>& tokens) { one_per_byte(zeros.substr(0, size), tokens); });
   for (std::size_t size = 0; size < zeros.size(); ++size)
-    CHECK(cache.find(WordCache::key_of(zeros.substr(0, size)), many).count == size);
+    CHECK(cache.find(WordKey::of(zeros.substr(0, size)), many).count == size);
 }

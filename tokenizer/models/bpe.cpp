@@ -28,22 +28,28 @@ MergeTable::MergeTable(const std::vector<Merge>& merges) {
     slots *= 2;
     --shift_;
   }
-  slots_.assign(slots, Slot{});
+  slots_.assign(slots, 0);
   results_.reserve(merges.size());
+  consecutive_ = true;
   for (const Merge& merge : merges) {
-    std::size_t i = slot(merge.left, merge.right);
-    while (slots_[i].rank != kNone &&
-           (slots_[i].left != merge.left || slots_[i].right != merge.right))
-      i = (i + 1) & (slots - 1);
-    slots_[i] = {merge.left, merge.right, static_cast<std::uint32_t>(results_.size())};
+    const std::uint64_t key = key_of(merge.left, merge.right);
+    std::size_t i = place(key);
+    while (slots_[i] != 0 && (slots_[i] ^ key) >> kRankBits != 0) i = (i + 1) & (slots - 1);
+    slots_[i] = key | (results_.size() + 1);
+    consecutive_ = consecutive_ && (results_.empty() || merge.result == results_.back() + 1);
     results_.push_back(merge.result);
   }
 }
 
 std::vector<MergeTable::Merge> MergeTable::list() const {
+  constexpr std::uint64_t kIds = kMostIds - 1, kRanks = (1 << kRankBits) - 1;
   std::vector<Merge> merges(results_.size(), Merge{-1, -1, -1});
-  for (const Slot& entry : slots_)
-    if (entry.rank != kNone) merges[entry.rank] = {entry.left, entry.right, results_[entry.rank]};
+  for (const std::uint64_t slot : slots_) {
+    if (slot == 0) continue;
+    const auto rank = static_cast<std::size_t>((slot & kRanks) - 1);
+    merges[rank] = {static_cast<std::int32_t>(slot >> (kIdBits + kRankBits)),
+                    static_cast<std::int32_t>(slot >> kRankBits & kIds), results_[rank]};
+  }
   std::erase_if(merges, [](const Merge& merge) { return merge.left < 0; });
   return merges;
 }
@@ -52,11 +58,14 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<MergeTable::Merge>& merges, Bp
          const std::string& name)
     : TokenModel(std::move(vocabulary)),
       options_(std::move(options)),
-      merges_(merges),
       unk_id_(options_.unk_token.empty() ? Vocabulary::kNone
                                          : vocabulary_.find(options_.unk_token)) {
+  check(vocabulary_.limit() <= MergeTable::kMostIds && merges.size() <= MergeTable::kMostMerges,
+        name, ": ", vocabulary_.limit(), " ids and ", merges.size(), " merges; at most ",
+        MergeTable::kMostIds, " and ", MergeTable::kMostMerges, " are supported");
   check(options_.unk_token.empty() || unk_id_ != Vocabulary::kNone, name,
         ": the vocabulary lacks the unknown token ", json_quote(options_.unk_token));
+  merges_ = MergeTable(merges);
   for (std::size_t byte = 0; byte < 256; ++byte) {
     char text[8];
     std::snprintf(text, sizeof text, "<0x%02X>", static_cast<unsigned>(byte));
@@ -85,19 +94,30 @@ bool Bpe::take_bytes() {
       byte_ranks_[byte_pair(static_cast<char>(left), static_cast<char>(right))] =
           merges_.rank(byte_symbols_[static_cast<std::size_t>(left)],
                        byte_symbols_[static_cast<std::size_t>(right)]);
-  if (options_.ignore_merges) return true;
-  // Most words are tokens. Those that their own merges lead to need no merging.
-  std::vector<bool> whole(static_cast<std::size_t>(vocabulary_.limit()));
-  std::vector<Token> tokens;
-  for (std::int32_t id = 0; id < vocabulary_.limit(); ++id) {
-    const auto bytes = byte_level::bytes_of(vocabulary_.text(id));
-    if (!bytes || bytes->empty()) continue;
-    tokens.clear();
-    tokenize(*bytes, tokens);
-    whole[static_cast<std::size_t>(id)] = tokens.size() == 1 && tokens[0].id == id;
-  }
-  whole_ = std::move(whole);
+  find_wholes();
   return true;
+}
+
+// Most words are tokens; those that need no merging are found at once.
+void Bpe::find_wholes() {
+  whole_.clear();
+  std::size_t places = 2;
+  while (places < vocabulary_.size() * 2) places *= 2;
+  whole_.resize(places);
+  std::vector<Token> tokens;
+  std::string bytes;
+  for (std::int32_t id = 0; id < vocabulary_.limit(); ++id) {
+    if (!byte_level::bytes_of(vocabulary_.text(id), bytes) || bytes.empty()) continue;
+    if (!options_.ignore_merges) {
+      tokens.clear();
+      merge(bytes, tokens);
+      if (tokens.size() != 1 || tokens[0].id != id) continue;
+    }
+    const std::uint64_t hash = hash_bytes(bytes);
+    std::size_t i = hash & (places - 1);
+    while (whole_[i].id != Vocabulary::kNone) i = (i + 1) & (places - 1);
+    whole_[i] = {static_cast<std::uint32_t>(hash >> 32), id};
+  }
 }
 
 void Bpe::take_characters() {
@@ -110,15 +130,13 @@ void Bpe::take_characters() {
 // The token that a piece is without any merging, or kNone.
 std::int32_t Bpe::find_whole(std::string_view piece) const {
   if (!takes_bytes_) return options_.ignore_merges ? vocabulary_.find(piece) : Vocabulary::kNone;
-  if (whole_.empty() && !options_.ignore_merges) return Vocabulary::kNone;
   if (piece.size() > vocabulary_.longest()) return Vocabulary::kNone;
-  thread_local std::string written;
-  written.clear();
-  for (const char c : piece)
-    unicode::append(written, byte_level::kCharacterOf[static_cast<unsigned char>(c)]);
-  const std::int32_t id = vocabulary_.find(written);
-  if (id == Vocabulary::kNone || options_.ignore_merges) return id;
-  return whole_[static_cast<std::size_t>(id)] ? id : Vocabulary::kNone;
+  const std::uint64_t hash = hash_bytes(piece);
+  const std::size_t mask = whole_.size() - 1;
+  for (std::size_t i = hash & mask; whole_[i].id != Vocabulary::kNone; i = (i + 1) & mask)
+    if (whole_[i].hash == hash >> 32 && byte_level::writes(vocabulary_.text(whole_[i].id), piece))
+      return whole_[i].id;
+  return Vocabulary::kNone;
 }
 
 // No piece has a U+2581 behind another character, so no merge ever crosses that place; and every
@@ -271,6 +289,10 @@ void Bpe::merge_many(std::vector<Symbol>& symbols) const {
 void Bpe::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
   if (const std::int32_t id = find_whole(piece); id != Vocabulary::kNone)
     return tokens.push_back({id, 0, static_cast<std::uint32_t>(piece.size())});
+  merge(piece, tokens);
+}
+
+void Bpe::merge(std::string_view piece, std::vector<Token>& tokens) const {
   thread_local std::vector<Symbol> symbols;
   symbols.clear();
   split(piece, symbols);

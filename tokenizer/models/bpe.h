@@ -19,42 +19,50 @@ struct BpeOptions {
 };
 
 /// The merges of a BPE: for two neighbours their rank (the least is merged first) and the result.
+/// A word that hasn't been there before costs a dozen looks into this table, so it is packed for
+/// the processor's caches: a merge takes eight bytes.
 class MergeTable {
  public:
   static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
+  static constexpr std::int32_t kMostIds = 1 << 21;  // ids must be below
+  static constexpr std::size_t kMostMerges = (1 << 22) - 1;
   struct Merge {
     std::int32_t left, right, result;
   };
 
   MergeTable() = default;
-  /// In rank order; of a pair given twice the last one counts.
+  /// In rank order; of a pair given twice the last one counts. The ids are below kMostIds, and
+  /// there are at most kMostMerges.
   explicit MergeTable(const std::vector<Merge>& merges);
 
   std::uint32_t rank(std::int32_t left, std::int32_t right) const {
     const std::size_t mask = slots_.size() - 1;
-    for (std::size_t i = slot(left, right);; i = (i + 1) & mask) {
-      const Slot& entry = slots_[i];
-      if (entry.left == left && entry.right == right) return entry.rank;
-      if (entry.rank == kNone) return kNone;
+    const std::uint64_t key = key_of(left, right);
+    for (std::size_t i = place(key);; i = (i + 1) & mask) {
+      const std::uint64_t slot = slots_[i];
+      if (slot == 0) return kNone;
+      if ((slot ^ key) >> kRankBits == 0) return static_cast<std::uint32_t>(slot ^ key) - 1;
     }
   }
-  std::int32_t result(std::uint32_t rank) const { return results_[rank]; }
+  std::int32_t result(std::uint32_t rank) const {
+    // Most vocabularies are numbered as their merges are.
+    return consecutive_ ? results_[0] + static_cast<std::int32_t>(rank) : results_[rank];
+  }
   /// What it was made of, without overridden pairs.
   std::vector<Merge> list() const;
 
  private:
-  struct Slot {
-    std::int32_t left = -1, right = -1;
-    std::uint32_t rank = kNone;
-  };
-  std::size_t slot(std::int32_t left, std::int32_t right) const {
-    const std::uint64_t key = static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
-                              static_cast<std::uint32_t>(right);
-    return (key * 0x9E3779B97F4A7C15u) >> shift_;
-  }
+  static constexpr int kRankBits = 22, kIdBits = 21;
 
-  std::vector<Slot> slots_{2};
-  std::vector<std::int32_t> results_;  // by rank
+  static std::uint64_t key_of(std::int32_t left, std::int32_t right) {
+    return static_cast<std::uint64_t>(left) << (kIdBits + kRankBits) |
+           static_cast<std::uint64_t>(right) << kRankBits;
+  }
+  std::size_t place(std::uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
+
+  std::vector<std::uint64_t> slots_{0, 0};  // key and 1 + rank; 0: nothing
+  std::vector<std::int32_t> results_;       // by rank
+  bool consecutive_ = false;                // each result is the one before and 1
   int shift_ = 63;
 };
 
@@ -81,7 +89,9 @@ class Bpe : public TokenModel {
     std::uint32_t length;  // in bytes of the piece
   };
 
+  void find_wholes();
   std::int32_t find_whole(std::string_view piece) const;
+  void merge(std::string_view piece, std::vector<Token>& tokens) const;
   void split(std::string_view piece, std::vector<Symbol>& symbols) const;
   bool fall_back(std::string_view text, std::vector<Symbol>& symbols) const;
   void merge_few(std::string_view bytes, std::vector<Symbol>& symbols) const;
@@ -95,8 +105,14 @@ class Bpe : public TokenModel {
   std::array<std::int32_t, 256> byte_symbols_{};  // of the characters that write bytes
   std::array<std::int32_t, 128> ascii_ids_{};     // of characters alone
   std::vector<std::uint32_t>
-      byte_ranks_;           // by two bytes: the rank of their merge (with takes_bytes_)
-  std::vector<bool> whole_;  // by id: its own text is merged to nothing else (with takes_bytes_)
+      byte_ranks_;  // by two bytes: the rank of their merge (with takes_bytes_)
+  // Words that become one token, by the hash of their bytes: those that their own merges lead to,
+  // or (ignore_merges) all of the vocabulary. A power of two of places (with takes_bytes_).
+  struct Whole {
+    std::uint32_t hash = 0;
+    std::int32_t id = Vocabulary::kNone;
+  };
+  std::vector<Whole> whole_;
   bool takes_bytes_ = false, cuts_at_marks_ = false;
 };
 

@@ -81,32 +81,34 @@ void Unigram::tokenize(std::string_view piece, std::vector<Token>& tokens) const
     at += static_cast<std::uint32_t>(length);
   }
   // From the end; unknown neighbours fuse.
-  thread_local std::vector<std::pair<std::uint32_t, std::uint32_t>> parts;
+  thread_local std::vector<Token> parts;
   parts.clear();
-  bool fusing = false;
+  const auto is_unknown = [&](const Token& part) { return unk_id_ && part.id == *unk_id_; };
   for (auto end = static_cast<std::uint32_t>(piece.size()); end > 0;) {
-    const Node& node = best[end];
-    const bool unknown = unk_id_ && node.id == *unk_id_;
-    if (unknown && fusing) parts.back().first = node.begin;
-    else parts.emplace_back(node.begin, end);
-    fusing = unknown;
-    end = node.begin;
+    const Token part{best[end].id, best[end].begin, end};
+    if (is_unknown(part) && !parts.empty() && is_unknown(parts.back()))
+      parts.back().begin = part.begin;
+    else parts.push_back(part);
+    end = part.begin;
   }
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part)
-    add(piece.substr(part->first, part->second - part->first), part->first, tokens);
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    if (is_unknown(*part)) add_unknown(*part, piece, tokens);
+    else tokens.push_back(*part);
+  }
   // One long piece must not leave its memory with the thread for good.
   constexpr std::size_t kKept = 1 << 16;
   if (best.capacity() > kKept) std::vector<Node>().swap(best);
 }
 
-// A text may be in the vocabulary although it was put together from unknown parts.
-void Unigram::add(std::string_view text, std::uint32_t begin, std::vector<Token>& tokens) const {
-  const std::uint32_t end = begin + static_cast<std::uint32_t>(text.size());
+// Put together, unknown parts may be in the vocabulary after all.
+void Unigram::add_unknown(const Token& part, std::string_view piece,
+                          std::vector<Token>& tokens) const {
+  const std::string_view text = piece.substr(part.begin, part.end - part.begin);
   if (const std::int32_t id = vocabulary_.find(text); id != Vocabulary::kNone)
-    return tokens.push_back({id, begin, end});
-  if (!byte_fallback_) return tokens.push_back({*unk_id_, begin, end});
+    return tokens.push_back({id, part.begin, part.end});
+  if (!byte_fallback_) return tokens.push_back(part);
   for (const char c : text)
-    tokens.push_back({byte_ids_[static_cast<unsigned char>(c)], begin, end});
+    tokens.push_back({byte_ids_[static_cast<unsigned char>(c)], part.begin, part.end});
 }
 
 Json Unigram::to_json() const {

@@ -28,7 +28,7 @@ class Unigram : public TokenModel {
   std::optional<std::int32_t> unk_id() const override { return unk_id_; }
 
  private:
-  void add(std::string_view text, std::uint32_t begin, std::vector<Token>& tokens) const;
+  void add_unknown(const Token& part, std::string_view piece, std::vector<Token>& tokens) const;
 
   std::vector<double> scores_;
   std::optional<std::int32_t> unk_id_;

@@ -43,7 +43,7 @@ Split Split::from_json(const Json& json, const std::string& where) {
 void Split::apply(PreTokens& tokens) const {
   if (scanner()) {
     each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-      scanners::scan(*known_, tokens.bytes(piece), [&](std::size_t begin, std::size_t end) {
+      scanners::scan(*known_, tokens.bytes(piece), 0, [&](std::size_t begin, std::size_t end) {
         tokens.cut(piece, piece.begin + begin, piece.begin + end, out);
       });
     });
@@ -60,7 +60,7 @@ void Split::apply(PreTokens& tokens) const {
       done = end;
     };
     if (known_) {
-      scanners::scan(*known_, text, match);
+      scanners::scan(*known_, text, 0, match);
     } else if (!literal_.empty()) {
       for (std::size_t at = text.find(literal_); at != text.npos;
            at = text.find(literal_, at + literal_.size()))
@@ -82,7 +82,7 @@ void ByteLevel::apply(PreTokens& tokens) const {
     });
   if (use_regex_)
     each_piece(tokens, [&](const Piece& piece, std::vector<Piece>& out) {
-      scanners::scan(scanners::Known::kGpt2, tokens.bytes(piece),
+      scanners::scan(scanners::Known::kGpt2, tokens.bytes(piece), 0,
                      [&](std::size_t begin, std::size_t end) {
                        tokens.cut(piece, piece.begin + begin, piece.begin + end, out);
                      });

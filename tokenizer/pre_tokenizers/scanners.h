@@ -1,7 +1,8 @@
 // The published splitting patterns by hand: what a regular expression matcher finds, without one.
 //
-// Each scanner has `next(text, at)`: the end of the match that begins at byte `at` (< text.size());
-// every position of every text begins a match, so a text is cut without gaps. All are linear.
+// Each scanner has `next(text, at, slack)`: the end of the match that begins at byte `at`
+// (< text.size()); every position of every text begins a match, so a text is cut without gaps. All
+// are linear. `slack` bytes behind the text may be read, which makes short texts faster.
 #pragma once
 
 #include <array>
@@ -86,17 +87,43 @@ inline std::size_t space_end(std::string_view text, std::size_t at) {
 
 /// The end of a word of ASCII letters, before the first of which `skip` bytes stand; 0: there is no
 /// such word, or it isn't seen at a glance.
-inline std::size_t short_word_end(std::string_view text, std::size_t at, std::size_t skip) {
-  if (at + skip + ascii::kBlock > text.size()) return 0;
-  const std::size_t begin = at + skip, count = ascii::letters(text.data() + begin);
+inline std::size_t short_word_end(std::string_view text, std::size_t at, std::size_t skip,
+                                  std::size_t slack) {
+  const std::size_t begin = at + skip;
+  if (begin + ascii::kBlock > text.size() + slack) return 0;
+  const std::size_t count = ascii::letters(text.data() + begin), end = begin + count;
   if (count == 0 || count == ascii::kBlock) return 0;
-  return static_cast<unsigned char>(text[begin + count]) < 128 ? begin + count : 0;
+  if (end >= text.size()) return begin < text.size() ? text.size() : 0;
+  return static_cast<unsigned char>(text[end]) < 128 ? end : 0;
+}
+
+/// The end of the run of ASCII characters of the kind of the one at `begin` (< text.size()); 0: the
+/// run may go on with other characters.
+inline std::size_t short_run_end(std::string_view text, std::size_t begin) {
+  const Kind kind = kKinds[static_cast<unsigned char>(text[begin])];
+  for (std::size_t end = begin + 1; end < text.size(); ++end) {
+    const Kind next = kKinds[static_cast<unsigned char>(text[end])];
+    if (next != kind) return next == kNotAscii ? 0 : end;
+  }
+  return text.size();
 }
 
 /// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 struct Gpt2 {
-  static std::size_t next(std::string_view text, std::size_t at) {
-    if (const std::size_t end = short_word_end(text, at, text[at] == ' ' ? 1 : 0)) return end;
+  static std::size_t next(std::string_view text, std::size_t at, std::size_t slack) {
+    const std::size_t skip = text[at] == ' ' ? 1 : 0;
+    if (const std::size_t end = short_word_end(text, at, skip, slack)) return end;
+    if (const std::size_t begin = at + skip; begin < text.size()) {
+      const Kind kind = kKinds[static_cast<unsigned char>(text[begin])];
+      if (kind == kNumber || (kind == kOther && text[at] != '\''))
+        if (const std::size_t end = short_run_end(text, begin)) return end;
+    }
+    return other_end(text, at);
+  }
+
+ private:
+  // The same without a short cut.
+  static std::size_t other_end(std::string_view text, std::size_t at) {
     Cursor cursor(text, at);
     if (cursor.byte() == '\'') {
       const std::string_view rest = text.substr(at + 1, 2);
@@ -120,8 +147,18 @@ struct Gpt2 {
 /// \s*[\r\n]+|\s+(?!\S)|\s+ with {1,kDigits}
 template <int kDigits>
 struct Llama3 {
-  static std::size_t next(std::string_view text, std::size_t at) {
-    if (const std::size_t end = short_word_end(text, at, text[at] == ' ' ? 1 : 0)) return end;
+  static std::size_t next(std::string_view text, std::size_t at, std::size_t slack) {
+    const std::size_t skip = text[at] == ' ' ? 1 : 0;
+    if (const std::size_t end = short_word_end(text, at, skip, slack)) return end;
+    const std::size_t begin = at + skip;
+    const bool sign_alone = begin + 1 < text.size() && text[begin + 1] == ' ' &&
+                            kKinds[static_cast<unsigned char>(text[begin])] == kOther;
+    return sign_alone ? begin + 1 : other_end(text, at);
+  }
+
+ private:
+  // The same without a short cut.
+  static std::size_t other_end(std::string_view text, std::size_t at) {
     Cursor cursor(text, at);
     if (cursor.byte() == '\'')
       if (const std::size_t end = contraction_end(text, at); end != at) return end;
@@ -176,22 +213,22 @@ std::optional<Known> find(std::string_view pattern);
 
 /// Calls `piece(begin, end)` for each match.
 template <class Scanner, class Found>
-void scan_with(std::string_view text, Found&& piece) {
+void scan_with(std::string_view text, std::size_t slack, Found&& piece) {
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = Scanner::next(text, at);
+    const std::size_t end = Scanner::next(text, at, slack);
     piece(at, end);
     at = end;
   }
 }
 template <class Found>
-void scan(Known known, std::string_view text, Found&& piece) {
+void scan(Known known, std::string_view text, std::size_t slack, Found&& piece) {
   switch (known) {
     case Known::kGpt2:
-      return scan_with<Gpt2>(text, piece);
+      return scan_with<Gpt2>(text, slack, piece);
     case Known::kLlama3:
-      return scan_with<Llama3<3>>(text, piece);
+      return scan_with<Llama3<3>>(text, slack, piece);
     case Known::kQwen2:
-      return scan_with<Llama3<1>>(text, piece);
+      return scan_with<Llama3<1>>(text, slack, piece);
   }
 }
 

@@ -22,7 +22,7 @@ TokenizerDefinition train_bpe(std::span<const std::string> texts, const BpeTrain
     const std::string_view text = texts[i];
     const std::size_t invalid = unicode::find_invalid_utf8(text);
     check(invalid == text.npos, "text ", i + 1, " is not valid UTF-8 at byte ", invalid);
-    scanners::scan(scanners::Known::kGpt2, text, [&](std::size_t begin, std::size_t end) {
+    scanners::scan(scanners::Known::kGpt2, text, 0, [&](std::size_t begin, std::size_t end) {
       ++counts[text.substr(begin, end - begin)];
     });
   }
