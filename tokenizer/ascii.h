@@ -1,11 +1,12 @@
-// How many bytes at the beginning of a text are ASCII letters (and the like), sixteen at a time.
+// Which bytes of a text are ASCII letters (and the like), many at a time.
 //
-// Most of most texts are such runs. SSE2 is part of every x86-64; elsewhere the same is done byte
-// by byte.
+// Most of most texts are ASCII. SSE2 is part of every x86-64; elsewhere the same is done byte by
+// byte.
 #pragma once
 
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -13,7 +14,15 @@
 
 namespace retort::ascii {
 
-inline constexpr std::size_t kBlock = 16;  // bytes that the functions below read
+inline constexpr std::size_t kBlock = 16;     // bytes that letters() and its like read
+inline constexpr std::size_t kWideBlock = 64;  // bytes that kinds() reads
+
+/// A bit for each of kWideBlock bytes, the first one's lowest.
+struct Kinds {
+  std::uint64_t letters, digits, spaces;  // white space: U+0009 to U+000D and the blank
+  std::uint64_t blanks, newlines, apostrophes;  // newlines: U+000A and U+000D
+  std::uint64_t foreign;  // of other characters than ASCII
+};
 
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -55,6 +64,27 @@ inline std::size_t above_space(const char* at) {
   return detail::run(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(' ' ^ '\x80'))));
 }
 
+/// The kinds of the kWideBlock bytes at `at`.
+inline Kinds kinds(const char* at) {
+  Kinds kinds{};
+  for (std::size_t i = 0; i < kWideBlock; i += kBlock) {
+    const __m128i bytes = detail::load(at + i);
+    const auto set = [&](std::uint64_t& bits, __m128i matches) {
+      bits |= std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(matches))} << i;
+    };
+    const __m128i blanks = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '));
+    set(kinds.letters, detail::letter_bytes(bytes));
+    set(kinds.digits, detail::in_range(bytes, '0', 10));
+    set(kinds.spaces, _mm_or_si128(blanks, detail::in_range(bytes, '\t', 5)));
+    set(kinds.blanks, blanks);
+    set(kinds.newlines, _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')),
+                                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r'))));
+    set(kinds.apostrophes, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\'')));
+    set(kinds.foreign, bytes);
+  }
+  return kinds;
+}
+
 #else
 
 namespace detail {
@@ -72,6 +102,21 @@ inline std::size_t alphanumerics(const char* at) {
 }
 inline std::size_t above_space(const char* at) {
   return detail::run(at, [](char c) { return static_cast<unsigned char>(c) > ' '; });
+}
+inline Kinds kinds(const char* at) {
+  Kinds kinds{};
+  for (std::size_t i = 0; i < kWideBlock; ++i) {
+    const char c = at[i];
+    const auto set = [&](std::uint64_t& bits, bool matches) { bits |= std::uint64_t{matches} << i; };
+    set(kinds.letters, is_letter(c));
+    set(kinds.digits, is_digit(c));
+    set(kinds.spaces, c == ' ' || (c >= '\t' && c <= '\r'));
+    set(kinds.blanks, c == ' ');
+    set(kinds.newlines, c == '\n' || c == '\r');
+    set(kinds.apostrophes, c == '\'');
+    set(kinds.foreign, static_cast<unsigned char>(c) >= 128);
+  }
+  return kinds;
 }
 
 #endif

@@ -56,21 +56,4 @@ inline std::optional<std::string> bytes_of(std::string_view piece) {
   return bytes_of(piece, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
 }
 
-/// Whether `piece` writes exactly these bytes.
-inline bool writes(std::string_view piece, std::string_view bytes) {
-  std::size_t at = 0;
-  for (const char byte : bytes) {
-    const char32_t c = kCharacterOf[static_cast<unsigned char>(byte)];
-    if (c < 0x80) {
-      if (at >= piece.size() || piece[at++] != static_cast<char>(c)) return false;
-    } else {  // two bytes of UTF-8, as all below U+0800
-      if (at + 2 > piece.size() || piece[at] != static_cast<char>(0xC0 | c >> 6) ||
-          piece[at + 1] != static_cast<char>(0x80 | (c & 0x3F)))
-        return false;
-      at += 2;
-    }
-  }
-  return at == piece.size();
-}
-
 }  // namespace retort::byte_level

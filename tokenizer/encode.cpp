@@ -147,10 +147,11 @@ void Tokenizer::append_details(Workspace& workspace, DetailWriter& out) const {
   }
 }
 
-Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
-                                    const EncodeOptions& options, Workspace& workspace) const {
+// Appends to the workspace's parts.
+void Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
+                                const EncodeOptions& options, Workspace& workspace) const {
   const bool special_too = !options.special_tokens_are_text;
-  Encoding encoding;
+  Encoding& encoding = workspace.parts.emplace_back();
   // Tokens that are looked for in the normalised text are in the raw one only if that is the same.
   const RawWords::Rule rule = normalizer_ == nullptr || normalized_added_.empty()
                                   ? raw_words_.rule()
@@ -173,7 +174,6 @@ Encoding Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
     append_ids(workspace, encoding.ids);
   }
   encoding.type_ids.assign(encoding.size(), type_id);
-  return encoding;
 }
 
 Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
@@ -187,9 +187,10 @@ Encoding Tokenizer::encode_in(Workspace& workspace, std::string_view text,
                               const EncodeOptions& options) const {
   check_text(text, pair ? "first text" : "text");
   if (pair) check_text(*pair, "second text");
-  std::vector<Encoding> parts;
-  parts.push_back(encode_sequence(text, 0, options, workspace));
-  if (pair) parts.push_back(encode_sequence(*pair, 1, options, workspace));
+  std::vector<Encoding>& parts = workspace.parts;
+  parts.clear();
+  encode_sequence(text, 0, options, workspace);
+  if (pair) encode_sequence(*pair, 1, options, workspace);
   if (options.truncation) {
     Truncation truncation = *options.truncation;
     const std::size_t added = options.add_special_tokens && processor_ != nullptr

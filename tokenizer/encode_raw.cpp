@@ -13,21 +13,25 @@ bool is_printable_ascii(std::string_view word) {
   return std::all_of(word.begin(), word.end(), [](char c) { return c > ' ' && c < '\x7F'; });
 }
 
-// Writes the ids of all words one behind the other. A word waits until the cache's place for it has
-// come from memory; meanwhile the next ones are cut. `Make` appends the tokens of a word that isn't
-// in the cache: make(word, tokens).
+// Writes the ids of all words one behind the other. Words wait until the places where they are
+// looked up have come from memory; meanwhile the next ones are cut. `Make` appends the tokens of a
+// word that isn't in the cache: make(word, tokens).
 template <class Make>
 class RawIdWriter {
  public:
-  RawIdWriter(Workspace& workspace, Make make)
-      : workspace_(workspace), cache_(workspace.raw), make_(std::move(make)) {}
+  RawIdWriter(Workspace& workspace, const ShortWords& short_words, Make make)
+      : workspace_(workspace),
+        short_words_(short_words),
+        cache_(workspace.raw),
+        make_(std::move(make)) {}
 
   void add_word(const char* at, std::size_t size) {
     if (size > WordCache::kMaxBytes) return add_long({at, size});
     Waiting& word = waiting_[count_++];
     word.key = WordKey::at(at, size);
     word.hash = word.key.hash();
-    cache_.prefetch(word.hash);
+    if (short_words_.empty()) cache_.prefetch(word.hash);
+    else short_words_.prefetch(word.hash);
     if (count_ == kWaiting) write_waiting();
   }
   void add_id(std::int32_t id) {
@@ -49,27 +53,47 @@ class RawIdWriter {
   };
 
   void write_waiting() {
-    reserve(count_ * WordCache::kMaxTokens + WordCache::kInline);
-    std::int32_t* next = workspace_.ids.data() + size_;
-    for (std::size_t i = 0; i < count_; ++i) {
-      const Waiting& word = waiting_[i];
-      const WordCache::Found found =
-          cache_.find(word.key, word.hash, [&](std::vector<Token>& made) {
-            char bytes[16];
-            make_(word.key.text(bytes), made);
-          });
-      if (found.count > WordCache::kMaxTokens) {
-        size_ = static_cast<std::size_t>(next - workspace_.ids.data());
-        write(cache_.missed(), (count_ - i) * WordCache::kMaxTokens + WordCache::kInline);
-        next = workspace_.ids.data() + size_;
-        continue;
-      }
-      if (found.count > WordCache::kInline) std::copy_n(found.ids, found.count, next);
-      else std::memcpy(next, found.ids, WordCache::kInline * sizeof(std::int32_t));
-      next += found.count;
+    reserve(count_ * WordCache::kMaxTokens + kWaiting);
+    if (short_words_.empty()) {
+      for (std::size_t i = 0; i < count_; ++i) write_cached(i);
+    } else {
+      write_short();
     }
-    size_ = static_cast<std::size_t>(next - workspace_.ids.data());
     count_ = 0;
+  }
+  // Whether a word is a token can't be foreseen, so nothing branches on it word by word.
+  void write_short() {
+    std::array<std::int32_t, 2 * kWaiting> ids;
+    std::array<std::size_t, kWaiting> missing;
+    std::size_t missed = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      ids[i] = short_words_.find(waiting_[i].key, waiting_[i].hash);
+      missing[missed] = i;
+      missed += ids[i] == ShortWords::kNone ? 1 : 0;
+    }
+    for (std::size_t m = 0; m < missed; ++m) cache_.prefetch(waiting_[missing[m]].hash);
+    std::size_t from = 0;
+    for (std::size_t m = 0; m <= missed; ++m) {
+      const std::size_t to = m < missed ? missing[m] : count_;
+      std::memcpy(workspace_.ids.data() + size_, ids.data() + from, kWaiting * sizeof ids[0]);
+      size_ += to - from;
+      if (m < missed) write_cached(to);
+      from = to + 1;
+    }
+  }
+  void write_cached(std::size_t i) {
+    const Waiting& word = waiting_[i];
+    const WordCache::Found found =
+        cache_.find(word.key, word.hash, [&](std::vector<Token>& made) {
+          char bytes[16];
+          make_(word.key.text(bytes), made);
+        });
+    if (found.count > WordCache::kMaxTokens)
+      return write(cache_.missed(), (count_ - i) * WordCache::kMaxTokens + kWaiting);
+    std::int32_t* const next = workspace_.ids.data() + size_;
+    if (found.count > WordCache::kInline) std::copy_n(found.ids, found.count, next);
+    else std::memcpy(next, found.ids, WordCache::kInline * sizeof(std::int32_t));
+    size_ += found.count;
   }
   void add_long(std::string_view word) {
     write_waiting();
@@ -88,6 +112,7 @@ class RawIdWriter {
   }
 
   Workspace& workspace_;
+  const ShortWords& short_words_;
   WordCache& cache_;
   Make make_;
   std::array<Waiting, kWaiting> waiting_;
@@ -150,9 +175,12 @@ std::string_view Tokenizer::with_slack(std::string_view text, Workspace& workspa
 
 std::vector<std::int32_t> Tokenizer::raw_ids(std::string_view text, bool special_too,
                                              Workspace& workspace) const {
-  RawIdWriter out(workspace, [&](std::string_view word, std::vector<Token>& made) {
-    tokenize_raw(word, workspace.tokens, made);
-  });
+  static const ShortWords kNoShortWords;
+  const bool as_they_stand = normalizer_ == nullptr;
+  RawIdWriter out(workspace, as_they_stand ? definition_.model->short_words() : kNoShortWords,
+                  [&](std::string_view word, std::vector<Token>& made) {
+                    tokenize_raw(word, workspace.tokens, made);
+                  });
   each_raw(
       with_slack(text, workspace), special_too,
       [&](const char* at, std::size_t size) { out.add_word(at, size); },

@@ -43,7 +43,7 @@ class RawWords {
   bool write(std::string_view word, AlignedText& out) const;
 
   /// Bytes that may be read behind a text.
-  static constexpr std::size_t kSlack = ascii::kBlock;
+  static constexpr std::size_t kSlack = ascii::kWideBlock;
 
   /// Calls `word(at, size)` for each word of a text between added tokens, in order. kSlack bytes
   /// may be read behind the text and behind each word. Under kMarks a space stands for U+2581, and

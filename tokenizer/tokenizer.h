@@ -111,8 +111,8 @@ class Tokenizer {
   void cut_normalized(const AlignedText& text, bool special_too, PreTokens& tokens) const;
   Encoding encode_in(Workspace& workspace, std::string_view text,
                      std::optional<std::string_view> pair, const EncodeOptions& options) const;
-  Encoding encode_sequence(std::string_view text, std::int32_t type_id,
-                           const EncodeOptions& options, Workspace& workspace) const;
+  void encode_sequence(std::string_view text, std::int32_t type_id, const EncodeOptions& options,
+                       Workspace& workspace) const;
   void normalize_word(PreTokens& tokens) const;
   void tokenize_raw(std::string_view word, PreTokens& tokens, std::vector<Token>& made) const;
   template <class Word, class Found>

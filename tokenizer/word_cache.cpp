@@ -47,7 +47,7 @@ WordCache::Found WordCache::insert(const WordKey& key) {
 // The two words of a set go to one or two sets of the larger table, where nothing else is. It is
 // four times as large, so that few words are moved more than once.
 void WordCache::grow() {
-  std::vector<Set> old(sets_.size() << kGrowth);
+  LargeVector<Set> old(sets_.size() << kGrowth);
   old.swap(sets_);
   bits_ += kGrowth;
   for (const Set& from : old)

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tokenizer/large_pages.h"
 #include "tokenizer/models/model.h"
 #include "tokenizer/word_key.h"
 
@@ -86,7 +87,7 @@ class WordCache {
   void grow();
   bool has_more(const Entry& entry) const { return (entry.count & ~kUncovered) > kInline; }
 
-  std::vector<Set> sets_;
+  LargeVector<Set> sets_;
   int bits_;
   std::size_t used_ = 0;
   std::vector<More> more_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tokenizer/aligned_text.h"
+#include "tokenizer/encoding.h"
 #include "tokenizer/models/model.h"
 #include "tokenizer/word_cache.h"
 
@@ -18,6 +19,7 @@ struct Workspace {
   WordCache normalized;  // and of what normaliser and pre-tokenizer have left
   PreTokens tokens;
   std::vector<Token> made;
+  std::vector<Encoding> parts;  // the sequences of a text or pair
   std::vector<std::int32_t> ids;
   std::vector<char> padded;  // a text with bytes behind it that may be read
 

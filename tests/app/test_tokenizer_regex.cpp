@@ -86,6 +86,8 @@ TEST_CASE("scanners find what their patterns match", "[tokenizer]") {
       "a",   "Z",       "\u00e9", "\u4e2d", "1",      "\u00bd",     "\u2167", " ",
       "  ",  "\t",      "\n",     "\r\n",   "\u00a0", "\u2028",     "'",      "'s",
       "'LL", "'\u017f", "!",      "...",    "\u0301", "\U0001F600", "_",      "\x01"};
+  const std::vector<std::string> ascii = {"a",  "the", "Longer", "1", "23", " ", " ",  " ", "  ",
+                                          "\t", "\n",  "\r\n",   "'", "'s", "!", "..", ","};
   std::size_t compared = 0;
   for (const char* pattern : kPatterns) {
     const auto known = scanners::find(pattern);
@@ -93,12 +95,17 @@ TEST_CASE("scanners find what their patterns match", "[tokenizer]") {
     const Regex regex(pattern);
     for (int i = 0; i < 3000; ++i) {
       std::string text;
+      // Short ones of everything, and some that are longer than what is cut at a glance.
+      if (i % 3 > 0) {
+        for (std::uint64_t n = random.below(80); n > 0; --n)
+          text += ascii[random.below(ascii.size())];
+      }
       for (std::uint64_t n = random.below(12); n > 0; --n)
         text += parts[random.below(parts.size())];
       const Matches expected = regex.find_all(text);
       CAPTURE(pattern, text);
       // With and without bytes behind the text.
-      const std::string longer = text + "ab" + text + std::string(16, 'x');
+      const std::string longer = text + "ab" + text + std::string(64, 'x');
       for (const std::size_t slack : {std::size_t{0}, longer.size() - text.size()}) {
         const std::string_view view =
             slack == 0 ? text : std::string_view(longer).substr(0, text.size());

@@ -94,49 +94,49 @@ bool Bpe::take_bytes() {
       byte_ranks_[byte_pair(static_cast<char>(left), static_cast<char>(right))] =
           merges_.rank(byte_symbols_[static_cast<std::size_t>(left)],
                        byte_symbols_[static_cast<std::size_t>(right)]);
-  find_wholes();
+  find_short_words();
   return true;
 }
 
-// Most words are tokens; those that need no merging are found at once.
-void Bpe::find_wholes() {
-  whole_.clear();
-  std::size_t places = 2;
-  while (places < vocabulary_.size() * 2) places *= 2;
-  whole_.resize(places);
+// Most words are tokens: those that their own merges lead to, or all of the vocabulary.
+void Bpe::find_short_words() {
+  short_words_ = ShortWords(vocabulary_.size());
   std::vector<Token> tokens;
   std::string bytes;
   for (std::int32_t id = 0; id < vocabulary_.limit(); ++id) {
-    if (!byte_level::bytes_of(vocabulary_.text(id), bytes) || bytes.empty()) continue;
+    if (!byte_level::bytes_of(vocabulary_.text(id), bytes) || bytes.empty() ||
+        bytes.size() > WordKey::kMaxBytes)
+      continue;
     if (!options_.ignore_merges) {
       tokens.clear();
       merge(bytes, tokens);
       if (tokens.size() != 1 || tokens[0].id != id) continue;
     }
-    const std::uint64_t hash = hash_bytes(bytes);
-    std::size_t i = hash & (places - 1);
-    while (whole_[i].id != Vocabulary::kNone) i = (i + 1) & (places - 1);
-    whole_[i] = {static_cast<std::uint32_t>(hash >> 32), id};
+    short_words_.add(WordKey::of(bytes), id);
   }
 }
 
 void Bpe::take_characters() {
   takes_bytes_ = false;
   byte_ranks_.clear();
-  whole_.clear();
+  short_words_ = ShortWords();
   cuts_at_marks_ = may_cut_at_marks();
 }
 
 // The token that a piece is without any merging, or kNone.
 std::int32_t Bpe::find_whole(std::string_view piece) const {
-  if (!takes_bytes_) return options_.ignore_merges ? vocabulary_.find(piece) : Vocabulary::kNone;
-  if (piece.size() > vocabulary_.longest()) return Vocabulary::kNone;
-  const std::uint64_t hash = hash_bytes(piece);
-  const std::size_t mask = whole_.size() - 1;
-  for (std::size_t i = hash & mask; whole_[i].id != Vocabulary::kNone; i = (i + 1) & mask)
-    if (whole_[i].hash == hash >> 32 && byte_level::writes(vocabulary_.text(whole_[i].id), piece))
-      return whole_[i].id;
-  return Vocabulary::kNone;
+  if (takes_bytes_) {
+    if (piece.size() <= WordKey::kMaxBytes) {
+      const WordKey key = WordKey::of(piece);
+      return short_words_.find(key, key.hash());
+    }
+    if (!options_.ignore_merges || piece.size() > vocabulary_.longest()) return Vocabulary::kNone;
+    std::string characters;
+    for (const char byte : piece)
+      unicode::append(characters, byte_level::kCharacterOf[static_cast<unsigned char>(byte)]);
+    return vocabulary_.find(characters);
+  }
+  return options_.ignore_merges ? vocabulary_.find(piece) : Vocabulary::kNone;
 }
 
 // No piece has a U+2581 behind another character, so no merge ever crosses that place; and every

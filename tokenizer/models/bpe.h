@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "tokenizer/large_pages.h"
 #include "tokenizer/models/model.h"
 
 namespace retort {
@@ -60,7 +61,7 @@ class MergeTable {
   }
   std::size_t place(std::uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
 
-  std::vector<std::uint64_t> slots_{0, 0};  // key and 1 + rank; 0: nothing
+  LargeVector<std::uint64_t> slots_{0, 0};  // key and 1 + rank; 0: nothing
   std::vector<std::int32_t> results_;       // by rank
   bool consecutive_ = false;                // each result is the one before and 1
   int shift_ = 63;
@@ -89,7 +90,7 @@ class Bpe : public TokenModel {
     std::uint32_t length;  // in bytes of the piece
   };
 
-  void find_wholes();
+  void find_short_words();
   std::int32_t find_whole(std::string_view piece) const;
   void merge(std::string_view piece, std::vector<Token>& tokens) const;
   void split(std::string_view piece, std::vector<Symbol>& symbols) const;
@@ -106,13 +107,6 @@ class Bpe : public TokenModel {
   std::array<std::int32_t, 128> ascii_ids_{};     // of characters alone
   std::vector<std::uint32_t>
       byte_ranks_;  // by two bytes: the rank of their merge (with takes_bytes_)
-  // Words that become one token, by the hash of their bytes: those that their own merges lead to,
-  // or (ignore_merges) all of the vocabulary. A power of two of places (with takes_bytes_).
-  struct Whole {
-    std::uint32_t hash = 0;
-    std::int32_t id = Vocabulary::kNone;
-  };
-  std::vector<Whole> whole_;
   bool takes_bytes_ = false, cuts_at_marks_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tensor/base/json.h"
+#include "tokenizer/short_words.h"
 #include "tokenizer/vocabulary.h"
 
 namespace retort {
@@ -35,6 +36,10 @@ class TokenModel {
   /// tokenized as they are in the whole, or its length. (Words are looked up in a cache.)
   virtual std::size_t word_end(std::string_view piece) const { return piece.size(); }
 
+  /// Pieces that are one token each, as far as they are short; may be empty. The others have to be
+  /// tokenized.
+  const ShortWords& short_words() const { return short_words_; }
+
   /// What the reference calls the text of a token of `piece`.
   virtual std::string_view token_text(const Token& token, std::string_view piece) const {
     static_cast<void>(piece);
@@ -52,6 +57,7 @@ class TokenModel {
 
  protected:
   Vocabulary vocabulary_;
+  ShortWords short_words_;
 };
 
 /// The vocabulary as an object of ids by piece, in id order.

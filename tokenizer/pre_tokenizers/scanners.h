@@ -3,9 +3,14 @@
 // Each scanner has `next(text, at, slack)`: the end of the match that begins at byte `at`
 // (< text.size()); every position of every text begins a match, so a text is cut without gaps. All
 // are linear. `slack` bytes behind the text may be read, which makes short texts faster.
+//
+// Most of most texts are ASCII, where 64 bytes at a time can be cut by operations on bits, without
+// a branch that depends on the text: `marks(kinds)` says where matches begin if one begins at the
+// first of these bytes. It needs only be right up to a hard place, which next() takes.
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -97,15 +102,20 @@ inline std::size_t short_word_end(std::string_view text, std::size_t at, std::si
   return static_cast<unsigned char>(text[end]) < 128 ? end : 0;
 }
 
-/// The end of the run of ASCII characters of the kind of the one at `begin` (< text.size()); 0: the
-/// run may go on with other characters.
-inline std::size_t short_run_end(std::string_view text, std::size_t begin) {
-  const Kind kind = kKinds[static_cast<unsigned char>(text[begin])];
-  for (std::size_t end = begin + 1; end < text.size(); ++end) {
-    const Kind next = kKinds[static_cast<unsigned char>(text[end])];
-    if (next != kind) return next == kNotAscii ? 0 : end;
-  }
-  return text.size();
+/// Which of 64 bytes begin matches, as far as that is known before the first hard one; of two
+/// neighbouring starts, the bytes between them are a match if none of them is hard.
+struct Marks {
+  std::uint64_t starts, hard;
+};
+
+/// Characters that are of one kind with the one before them.
+inline std::uint64_t same_as_before(const ascii::Kinds& is, std::uint64_t others) {
+  return (is.letters & is.letters << 1) | (is.digits & is.digits << 1) |
+         (is.spaces & is.spaces << 1) | (others & others << 1);
+}
+/// Where a match may depend on a character that isn't ASCII.
+inline std::uint64_t near_foreign(const ascii::Kinds& is) {
+  return is.foreign | is.foreign >> 1 | is.foreign >> 2;
 }
 
 /// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
@@ -113,12 +123,15 @@ struct Gpt2 {
   static std::size_t next(std::string_view text, std::size_t at, std::size_t slack) {
     const std::size_t skip = text[at] == ' ' ? 1 : 0;
     if (const std::size_t end = short_word_end(text, at, skip, slack)) return end;
-    if (const std::size_t begin = at + skip; begin < text.size()) {
-      const Kind kind = kKinds[static_cast<unsigned char>(text[begin])];
-      if (kind == kNumber || (kind == kOther && text[at] != '\''))
-        if (const std::size_t end = short_run_end(text, begin)) return end;
-    }
     return other_end(text, at);
+  }
+
+  static Marks marks(const ascii::Kinds& is) {
+    const std::uint64_t others = ~(is.letters | is.digits | is.spaces | is.foreign);
+    // A blank goes with what it stands before; of more white space the last character is alone.
+    const std::uint64_t starts = ~(same_as_before(is, others) | (is.blanks << 1 & ~is.spaces)) |
+                                 (is.spaces & ~is.spaces >> 1);
+    return {starts, near_foreign(is) | (is.apostrophes & is.letters >> 1)};
   }
 
  private:
@@ -150,10 +163,30 @@ struct Llama3 {
   static std::size_t next(std::string_view text, std::size_t at, std::size_t slack) {
     const std::size_t skip = text[at] == ' ' ? 1 : 0;
     if (const std::size_t end = short_word_end(text, at, skip, slack)) return end;
-    const std::size_t begin = at + skip;
-    const bool sign_alone = begin + 1 < text.size() && text[begin + 1] == ' ' &&
-                            kKinds[static_cast<unsigned char>(text[begin])] == kOther;
-    return sign_alone ? begin + 1 : other_end(text, at);
+    return other_end(text, at);
+  }
+
+  static Marks marks(const ascii::Kinds& is) {
+    const std::uint64_t others = ~(is.letters | is.digits | is.spaces | is.foreign);
+    const std::uint64_t inline_spaces = is.spaces & ~is.newlines;
+    // What letters take with them: white space, or one sign that no blank stands before.
+    const std::uint64_t before_letters =
+        inline_spaces | (others & ~(others << 1) & ~(is.blanks << 1));
+    // Signs take the line ends behind them with them, two at most here.
+    const std::uint64_t line_end = is.newlines & others << 1;
+    const std::uint64_t line_ends = line_end | (is.newlines & line_end << 1);
+    std::uint64_t starts = ~(same_as_before(is, others) | (is.letters & before_letters << 1) |
+                             (others & is.blanks << 1) | line_ends) |
+                           (inline_spaces & (is.newlines << 1 | ~is.spaces >> 1));
+    std::uint64_t hard = near_foreign(is) | (is.apostrophes & is.letters >> 1) |
+                         (is.newlines & line_ends << 1 & ~line_ends);
+    if constexpr (kDigits == 1) starts |= is.digits;
+    else hard |= is.digits & is.digits << 1 & is.digits << 2 & is.digits << 3;
+    // White space is one match up to its last line end, which may be far away.
+    const std::uint64_t before_newlines = inline_spaces & is.newlines >> 1;
+    if ((before_newlines | is.spaces >> 63 | (is.spaces & is.foreign >> 1)) != 0)
+      hard |= before_newlines | (is.newlines & inline_spaces >> 1);
+    return {starts, hard};
   }
 
  private:
@@ -211,10 +244,44 @@ enum class Known { kGpt2, kLlama3, kQwen2 };
 /// Which scanner finds what this regular expression matches, if there is one.
 std::optional<Known> find(std::string_view pattern);
 
+/// Calls `piece(begin, end)` for each match in the ASCII text that begins at `at` (where a match
+/// begins), as far as that is seen at a glance, and moves `at` behind them; true: there may be more
+/// to see from there. kWideBlock bytes are read.
+template <class Scanner, class Found>
+bool scan_block(std::string_view text, std::size_t& at, Found&& piece) {
+  ascii::Kinds is = ascii::kinds(text.data() + at);
+  const std::size_t rest = text.size() - at;
+  std::uint64_t ends = 1;  // bits of places that are not looked at: the first byte's ...
+  if (rest < ascii::kWideBlock) {  // (behind the text, white space goes on and on)
+    const std::uint64_t behind = ~std::uint64_t{0} << rest;
+    is.letters &= ~behind, is.digits &= ~behind, is.foreign &= ~behind;
+    is.newlines &= ~behind, is.apostrophes &= ~behind;
+    is.spaces |= behind, is.blanks |= behind;
+    ends |= behind;
+  } else {
+    ends |= std::uint64_t{1} << 63;  // ... and the last one's, which depends on the next
+  }
+  const Marks marks = Scanner::marks(is);
+  std::uint64_t starts = marks.starts & ~ends;
+  if (rest < ascii::kWideBlock) starts |= std::uint64_t{1} << rest;
+  starts &= marks.hard ^ (marks.hard - 1);  // up to the first hard place
+  const bool moves = starts != 0;
+  for (const std::size_t block = at; starts != 0; starts &= starts - 1) {
+    const std::size_t end = block + static_cast<std::size_t>(std::countr_zero(starts));
+    piece(at, end);
+    at = end;
+  }
+  return moves && marks.hard == 0;
+}
+
 /// Calls `piece(begin, end)` for each match.
 template <class Scanner, class Found>
 void scan_with(std::string_view text, std::size_t slack, Found&& piece) {
   for (std::size_t at = 0; at < text.size();) {
+    if (at + ascii::kWideBlock <= text.size() + slack) {
+      if (scan_block<Scanner>(text, at, piece)) continue;
+      if (at == text.size()) return;
+    }
     const std::size_t end = Scanner::next(text, at, slack);
     piece(at, end);
     at = end;
