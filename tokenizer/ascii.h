@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -14,18 +15,25 @@
 
 namespace retort::ascii {
 
-inline constexpr std::size_t kBlock = 16;     // bytes that letters() and its like read
+inline constexpr std::size_t kBlock = 16;      // bytes that letters() and its like read
 inline constexpr std::size_t kWideBlock = 64;  // bytes that kinds() reads
 
 /// A bit for each of kWideBlock bytes, the first one's lowest.
 struct Kinds {
-  std::uint64_t letters, digits, spaces;  // white space: U+0009 to U+000D and the blank
+  std::uint64_t letters, digits, spaces;        // white space: U+0009 to U+000D and the blank
   std::uint64_t blanks, newlines, apostrophes;  // newlines: U+000A and U+000D
-  std::uint64_t foreign;  // of other characters than ASCII
+  std::uint64_t foreign;                        // of other characters than ASCII
 };
 
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Whether a text has no other characters than ASCII.
+inline bool is_all(std::string_view text) {
+  unsigned char bits = 0;
+  for (const char c : text) bits |= static_cast<unsigned char>(c);
+  return bits < 0x80;
+}
 
 #if defined(__SSE2__)
 
@@ -107,7 +115,9 @@ inline Kinds kinds(const char* at) {
   Kinds kinds{};
   for (std::size_t i = 0; i < kWideBlock; ++i) {
     const char c = at[i];
-    const auto set = [&](std::uint64_t& bits, bool matches) { bits |= std::uint64_t{matches} << i; };
+    const auto set = [&](std::uint64_t& bits, bool matches) {
+      bits |= std::uint64_t{matches} << i;
+    };
     set(kinds.letters, is_letter(c));
     set(kinds.digits, is_digit(c));
     set(kinds.spaces, c == ' ' || (c >= '\t' && c <= '\r'));

@@ -1,13 +1,13 @@
 // Tokens on their way into an Encoding with offsets and word numbers.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/ascii.h"
 #include "tokenizer/encoding.h"
-#include "tokenizer/processors/processors.h"
+#include "tokenizer/workspace.h"
 
 namespace retort {
 
@@ -17,9 +17,7 @@ class CharacterOffsets {
  public:
   explicit CharacterOffsets(std::string_view text)
       : size_(static_cast<std::uint32_t>(text.size())) {
-    if (std::all_of(text.begin(), text.end(),
-                    [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
-      return;
+    if (ascii::is_all(text)) return;
     number_.resize(text.size());
     std::uint32_t count = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -27,8 +25,9 @@ class CharacterOffsets {
       number_[i] = count;
     }
   }
+  bool are_bytes() const { return number_.empty(); }
   Offsets operator()(Offsets bytes) const {
-    if (bytes.first >= size_) return bytes;
+    if (are_bytes() || bytes.first >= size_) return bytes;
     const std::uint32_t start = number(bytes.first);
     if (bytes.second < size_) return {start, number(bytes.second)};
     // The end of the text, or (where a model's own count is wrong) beyond it.
@@ -36,7 +35,7 @@ class CharacterOffsets {
   }
 
  private:
-  std::uint32_t number(std::uint32_t byte) const { return number_.empty() ? byte : number_[byte]; }
+  std::uint32_t number(std::uint32_t byte) const { return number_[byte]; }
 
   std::uint32_t size_;
   std::vector<std::uint32_t> number_;  // by byte: its character; empty when they are the same
@@ -46,29 +45,30 @@ class CharacterOffsets {
 class DetailWriter {
  public:
   /// `text`: the whole one. `texts`: tokens' texts too; `blanks`: and the white space around them.
-  DetailWriter(std::string_view text, bool texts, bool blanks, Encoding& encoding)
-      : text_(text), characters_(text), texts_(texts), blanks_(blanks), encoding_(encoding) {
-    const std::size_t expected = text.size() / 3 + 1;
-    encoding.ids.reserve(expected);
-    encoding.byte_offsets.reserve(expected);
-    encoding.offsets.reserve(expected);
-    encoding.word_ids.reserve(expected);
+  /// The tokens wait in `details`, until finish().
+  DetailWriter(std::string_view text, bool texts, bool blanks, std::vector<Detail>& details,
+               Encoding& encoding)
+      : text_(text),
+        characters_(text),
+        texts_(texts),
+        blanks_(blanks),
+        details_(details),
+        encoding_(encoding) {
+    details.clear();
   }
   void add(std::int32_t id, Offsets bytes) {
-    encoding_.ids.push_back(id);
-    encoding_.byte_offsets.push_back(bytes);
-    encoding_.offsets.push_back(characters_(bytes));
-    encoding_.word_ids.push_back(word_);
+    details_.push_back({id, bytes.first, bytes.second, word_});
   }
-  bool wants_texts() const { return texts_ || blanks_; }
-  void add_text(std::string_view token) {
-    if (texts_) encoding_.tokens.emplace_back(token);
-    if (blanks_) encoding_.blanks.push_back(blanks_of(token));
-  }
+  bool wants_texts() const { return texts_; }
+  bool wants_blanks() const { return blanks_; }
+  void add_text(std::string_view token) { encoding_.tokens.emplace_back(token); }
+  void add_blanks(Offsets blanks) { encoding_.blanks.push_back(blanks); }
   /// The next tokens are of the next piece.
   void end_word() { ++word_; }
   /// From the beginning of the first character to the end of the last one.
   Offsets whole_characters(std::size_t begin, std::size_t end) const {
+    if (characters_.are_bytes())
+      return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
     const auto is_inside = [&](std::size_t i) {
       return i < text_.size() && (static_cast<unsigned char>(text_[i]) & 0xC0) == 0x80;
     };
@@ -76,11 +76,28 @@ class DetailWriter {
     while (is_inside(end)) ++end;
     return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
   }
+  void finish() {
+    const std::size_t count = details_.size();
+    encoding_.ids.resize(count);
+    encoding_.byte_offsets.resize(count);
+    encoding_.offsets.resize(count);
+    encoding_.word_ids.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Detail& token = details_[i];
+      encoding_.ids[i] = token.id;
+      encoding_.byte_offsets[i] = {token.begin, token.end};
+      encoding_.offsets[i] = characters_({token.begin, token.end});
+      encoding_.word_ids[i] = token.word;
+    }
+    encoding_.special_tokens_mask.assign(count, 0);
+    encoding_.attention_mask.assign(count, 1);
+  }
 
  private:
   std::string_view text_;
   CharacterOffsets characters_;
   bool texts_, blanks_;
+  std::vector<Detail>& details_;
   Encoding& encoding_;
   std::int32_t word_ = 0;
 };

@@ -5,6 +5,7 @@
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tokenizer/detail_writer.h"
+#include "tokenizer/processors/processors.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
@@ -109,11 +110,15 @@ void Tokenizer::append_details(Workspace& workspace, DetailWriter& out) const {
   WordCache& cache = workspace.normalized;
   const std::vector<ByteSpan>& spans = tokens.text.spans();
   std::vector<Token>& made = workspace.made;
+  const auto describe = [&](std::string_view token) {
+    if (out.wants_texts()) out.add_text(token);
+    if (out.wants_blanks()) out.add_blanks(blanks_of(token));
+  };
   for (const Piece& piece : tokens.pieces) {
     const std::string_view bytes = tokens.bytes(piece);
     if (piece.token >= 0) {
       out.add(piece.token, {spans[piece.begin].begin, spans[piece.end - 1].end});
-      out.add_text(bytes);
+      describe(bytes);
       out.end_word();
       continue;
     }
@@ -124,7 +129,7 @@ void Tokenizer::append_details(Workspace& workspace, DetailWriter& out) const {
       else if (end <= bytes.size())
         offsets = {spans[piece.begin + begin].begin, spans[piece.begin + end - 1].end};
       out.add(token.id, offsets);
-      if (out.wants_texts()) out.add_text(model.token_text(token, word));
+      describe(model.token_text(token, word));
     };
     each_word(model, bytes, [&](std::string_view word, std::uint32_t at) {
       if (word.size() <= WordCache::kMaxBytes) {
@@ -157,7 +162,7 @@ void Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
                                   ? raw_words_.rule()
                                   : RawWords::Rule::kNone;
   if (options.details) {
-    DetailWriter out(text, options.texts, trims_, encoding);
+    DetailWriter out(text, options.texts, trims_, workspace.details, encoding);
     if (rule == RawWords::Rule::kNone || rule == RawWords::Rule::kBlanks ||
         rule == RawWords::Rule::kMarks) {
       cut(text, true, special_too, workspace.tokens);
@@ -165,8 +170,7 @@ void Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
     } else {
       raw_details(text, special_too, workspace, out);
     }
-    encoding.special_tokens_mask.assign(encoding.size(), 0);
-    encoding.attention_mask.assign(encoding.size(), 1);
+    out.finish();
   } else if (rule != RawWords::Rule::kNone) {
     encoding.ids = raw_ids(text, special_too, workspace);
   } else {
@@ -226,13 +230,16 @@ std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> 
   check(pairs.empty() || pairs.size() == texts.size(), "there are ", texts.size(), " texts but ",
         pairs.size(), " to pair them with");
   std::vector<Encoding> result(texts.size());
+  // Each worker keeps the workspace that its core's caches have.
+  std::vector<std::optional<WorkspacePool::Lease>> leases(static_cast<std::size_t>(thread_count()));
   constexpr std::int64_t kGrain = 16;  // texts a thread takes at a time
   parallel_ranges(
       static_cast<std::int64_t>(texts.size()), kGrain,
-      [&](std::int64_t begin, std::int64_t end, int) {
-        const WorkspacePool::Lease lease(*workspaces_);
+      [&](std::int64_t begin, std::int64_t end, int worker) {
+        auto& lease = leases[static_cast<std::size_t>(worker)];
+        if (!lease) lease.emplace(*workspaces_);
         for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-          result[i] = encode_in(*lease, texts[i],
+          result[i] = encode_in(**lease, texts[i],
                                 pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
       });
   return result;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tokenizer/detail_writer.h"
+#include "tokenizer/processors/processors.h"
 #include "tokenizer/tokenizer.h"
 
 namespace retort {
@@ -11,6 +12,15 @@ namespace {
 
 bool is_printable_ascii(std::string_view word) {
   return std::all_of(word.begin(), word.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+}
+
+constexpr std::size_t kWaiting = 32;  // words
+
+// As blanks_of() counts them in the characters that write these bytes.
+Offsets spaces_around(std::string_view bytes) {
+  const std::size_t first = std::min(bytes.find_first_not_of(' '), bytes.size());
+  const std::size_t last = bytes.find_last_not_of(' ') + 1;  // 0: nothing else
+  return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(bytes.size() - last)};
 }
 
 // Writes the ids of all words one behind the other. Words wait until the places where they are
@@ -46,7 +56,6 @@ class RawIdWriter {
   }
 
  private:
-  static constexpr std::size_t kWaiting = 32;
   struct Waiting {
     WordKey key;
     std::uint64_t hash;
@@ -83,11 +92,10 @@ class RawIdWriter {
   }
   void write_cached(std::size_t i) {
     const Waiting& word = waiting_[i];
-    const WordCache::Found found =
-        cache_.find(word.key, word.hash, [&](std::vector<Token>& made) {
-          char bytes[16];
-          make_(word.key.text(bytes), made);
-        });
+    const WordCache::Found found = cache_.find(word.key, word.hash, [&](std::vector<Token>& made) {
+      char bytes[16];
+      make_(word.key.text(bytes), made);
+    });
     if (found.count > WordCache::kMaxTokens)
       return write(cache_.missed(), (count_ - i) * WordCache::kMaxTokens + kWaiting);
     std::int32_t* const next = workspace_.ids.data() + size_;
@@ -173,14 +181,17 @@ std::string_view Tokenizer::with_slack(std::string_view text, Workspace& workspa
   return {padded.data(), text.size()};
 }
 
+// The short words that are found as they stand in a raw text.
+const ShortWords& Tokenizer::as_they_stand() const {
+  static const ShortWords kNone;
+  return normalizer_ == nullptr ? definition_.model->short_words() : kNone;
+}
+
 std::vector<std::int32_t> Tokenizer::raw_ids(std::string_view text, bool special_too,
                                              Workspace& workspace) const {
-  static const ShortWords kNoShortWords;
-  const bool as_they_stand = normalizer_ == nullptr;
-  RawIdWriter out(workspace, as_they_stand ? definition_.model->short_words() : kNoShortWords,
-                  [&](std::string_view word, std::vector<Token>& made) {
-                    tokenize_raw(word, workspace.tokens, made);
-                  });
+  RawIdWriter out(workspace, as_they_stand(), [&](std::string_view word, std::vector<Token>& made) {
+    tokenize_raw(word, workspace.tokens, made);
+  });
   each_raw(
       with_slack(text, workspace), special_too,
       [&](const char* at, std::size_t size) { out.add_word(at, size); },
@@ -193,31 +204,20 @@ void Tokenizer::raw_details(std::string_view original, bool special_too, Workspa
                             DetailWriter& out) const {
   const std::string_view text = with_slack(original, workspace);
   const TokenModel& model = *definition_.model;
-  const auto add_word = [&](const char* at, std::size_t size) {
-    const std::string_view word(at, size);
-    const auto begin = static_cast<std::size_t>(at - text.data());
-    const auto add = [&](Token token) {
-      out.add(token.id, out.whole_characters(begin + token.begin, begin + token.end));
-      if (out.wants_texts()) out.add_text(model.token_text(token, word));
-    };
-    if (size <= WordCache::kMaxBytes && (normalizer_ == nullptr || is_printable_ascii(word))) {
-      const WordCache::Found found = workspace.raw.find(
-          WordKey::at(at, size),
-          [&](std::vector<Token>& made) { tokenize_raw(word, workspace.tokens, made); });
-      if (found.ids != nullptr && found.lengths != nullptr) {
-        Token token{0, 0, 0};
-        for (std::size_t i = 0; i < found.count; ++i, token.begin = token.end) {
-          token.id = found.ids[i];
-          token.end = token.begin + found.lengths[i];
-          add(token);
-        }
-        return out.end_word();
-      }
-    }
+  const ShortWords& short_words = as_they_stand();
+  const auto add = [&](std::string_view word, std::size_t begin, Token token) {
+    out.add(token.id, out.whole_characters(begin + token.begin, begin + token.end));
+    if (out.wants_texts()) out.add_text(model.token_text(token, word));
+    if (out.wants_blanks())
+      out.add_blanks(normalizer_ == nullptr
+                         ? spaces_around(word.substr(token.begin, token.end - token.begin))
+                         : blanks_of(model.token_text(token, word)));
+  };
+  const auto add_any = [&](std::string_view word, std::size_t begin) {
     if (normalizer_ == nullptr) {
       workspace.made.clear();
       model.tokenize(word, workspace.made);
-      for (const Token& token : workspace.made) add(token);
+      for (const Token& token : workspace.made) add(word, begin, token);
       return out.end_word();
     }
     PreTokens& tokens = workspace.tokens;
@@ -225,12 +225,64 @@ void Tokenizer::raw_details(std::string_view original, bool special_too, Workspa
     normalize_word(tokens);
     append_details(workspace, out);
   };
+  const auto add_short = [&](std::string_view word, std::size_t begin, const WordKey& key,
+                             std::uint64_t hash) {
+    if (!short_words.empty()) {
+      const std::int32_t id = short_words.find(key, hash);
+      if (id != ShortWords::kNone) {
+        add(word, begin, {id, 0, static_cast<std::uint32_t>(word.size())});
+        return out.end_word();
+      }
+    }
+    const WordCache::Found found = workspace.raw.find(
+        key, hash, [&](std::vector<Token>& made) { tokenize_raw(word, workspace.tokens, made); });
+    if (found.ids == nullptr || found.lengths == nullptr) return add_any(word, begin);
+    Token token{0, 0, 0};
+    for (std::size_t i = 0; i < found.count; ++i, token.begin = token.end) {
+      token.id = found.ids[i];
+      token.end = token.begin + found.lengths[i];
+      add(word, begin, token);
+    }
+    out.end_word();
+  };
+  // Words wait as RawIdWriter's do.
+  struct Waiting {
+    WordKey key;
+    std::uint64_t hash;
+    std::string_view word;
+  };
+  std::array<Waiting, kWaiting> waiting;
+  std::size_t count = 0;
+  const auto write_waiting = [&] {
+    for (std::size_t i = 0; i < count; ++i)
+      add_short(waiting[i].word, static_cast<std::size_t>(waiting[i].word.data() - text.data()),
+                waiting[i].key, waiting[i].hash);
+    count = 0;
+  };
+  const auto add_word = [&](const char* at, std::size_t size) {
+    const std::string_view word(at, size);
+    if (size > WordCache::kMaxBytes || (normalizer_ != nullptr && !is_printable_ascii(word))) {
+      write_waiting();
+      return add_any(word, static_cast<std::size_t>(at - text.data()));
+    }
+    Waiting& next = waiting[count++];
+    next.word = word;
+    next.key = WordKey::at(at, size);
+    next.hash = next.key.hash();
+    if (short_words.empty()) workspace.raw.prefetch(next.hash);
+    else short_words.prefetch(next.hash);
+    if (count == kWaiting) write_waiting();
+  };
   const auto add_id = [&](std::int32_t id, std::size_t begin, std::size_t end) {
+    write_waiting();
+    const std::string_view token = text.substr(begin, end - begin);
     out.add(id, {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
-    out.add_text(text.substr(begin, end - begin));
+    if (out.wants_texts()) out.add_text(token);
+    if (out.wants_blanks()) out.add_blanks(blanks_of(token));
     out.end_word();
   };
   each_raw(text, special_too, add_word, add_id);
+  write_waiting();
 }
 
 }  // namespace retort

@@ -117,6 +117,7 @@ class Tokenizer {
   void tokenize_raw(std::string_view word, PreTokens& tokens, std::vector<Token>& made) const;
   template <class Word, class Found>
   void each_raw(std::string_view text, bool special_too, Word&& word, Found&& found) const;
+  const ShortWords& as_they_stand() const;
   static std::string_view with_slack(std::string_view text, Workspace& workspace);
   std::vector<std::int32_t> raw_ids(std::string_view text, bool special_too,
                                     Workspace& workspace) const;

@@ -32,7 +32,7 @@ Vocabulary::Vocabulary(const std::vector<Entry>& entries, const std::string& nam
   offsets_.reserve(count + 1);
   std::size_t slots = 16;
   while (slots < entries.size() + entries.size() / 2) slots *= 2;
-  slots_.assign(slots, kNone);
+  slots_.resize(slots);
   for (std::size_t id = 0; id < count; ++id) {
     offsets_.push_back(static_cast<std::uint32_t>(pool_.size()));
     if (by_id[id] != nullptr) pool_ += by_id[id]->text;
@@ -41,11 +41,12 @@ Vocabulary::Vocabulary(const std::vector<Entry>& entries, const std::string& nam
   for (std::size_t id = 0; id < count; ++id) {
     if (by_id[id] == nullptr) continue;
     const std::string_view piece = by_id[id]->text;
-    std::size_t i = hash_bytes(piece) & (slots - 1);
-    for (; slots_[i] != kNone; i = (i + 1) & (slots - 1))
-      if (text(slots_[i]) == piece)
-        fail(name, ": the token ", json_quote(piece), " has two ids, ", slots_[i], " and ", id);
-    slots_[i] = static_cast<std::int32_t>(id);
+    const std::uint64_t hash = hash_bytes(piece);
+    std::size_t i = hash & (slots - 1);
+    for (; slots_[i].id != kNone; i = (i + 1) & (slots - 1))
+      if (slots_[i].hash == hash >> 32 && text(slots_[i].id) == piece)
+        fail(name, ": the token ", json_quote(piece), " has two ids, ", slots_[i].id, " and ", id);
+    slots_[i] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(id)};
     longest_ = std::max(longest_, piece.size());
   }
 }

@@ -50,8 +50,9 @@ class Vocabulary {
   std::int32_t find(std::string_view text) const {
     if (slots_.empty()) return kNone;
     const std::size_t mask = slots_.size() - 1;
-    for (std::size_t i = hash_bytes(text) & mask; slots_[i] != kNone; i = (i + 1) & mask)
-      if (this->text(slots_[i]) == text) return slots_[i];
+    const std::uint64_t hash = hash_bytes(text);
+    for (std::size_t i = hash & mask; slots_[i].id != kNone; i = (i + 1) & mask)
+      if (slots_[i].hash == hash >> 32 && this->text(slots_[i].id) == text) return slots_[i].id;
     return kNone;
   }
   /// The piece with this id, 0 <= id < limit(). Empty for a gap (no piece is empty but one that
@@ -73,9 +74,14 @@ class Vocabulary {
   }
 
  private:
+  struct Slot {
+    std::uint32_t hash = 0;  // the upper half: a look at another piece's text is rare
+    std::int32_t id = kNone;
+  };
+
   std::string pool_;
   std::vector<std::uint32_t> offsets_;  // by id, and the end
-  std::vector<std::int32_t> slots_;     // a power of two of them; ids by hash
+  std::vector<Slot> slots_;             // a power of two of them
   std::size_t size_ = 0, longest_ = 0;
 };
 

@@ -59,7 +59,7 @@ class WordCache {
 
  private:
   static constexpr int kFirstBits = 10, kMostBits = 16, kGrowth = 2;  // sets, as powers of two
-  static constexpr std::uint8_t kUncovered = 0x80;       // flag in Entry::count
+  static constexpr std::uint8_t kUncovered = 0x80;                    // flag in Entry::count
 
   struct Entry {
     WordKey key{};

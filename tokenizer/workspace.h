@@ -14,12 +14,20 @@
 
 namespace retort {
 
+// A token with its place in the text, in bytes, and the number of its word.
+struct Detail {
+  std::int32_t id;
+  std::uint32_t begin, end;
+  std::int32_t word;
+};
+
 struct Workspace {
   WordCache raw;         // words of raw texts (raw_words.h)
   WordCache normalized;  // and of what normaliser and pre-tokenizer have left
   PreTokens tokens;
   std::vector<Token> made;
   std::vector<Encoding> parts;  // the sequences of a text or pair
+  std::vector<Detail> details;
   std::vector<std::int32_t> ids;
   std::vector<char> padded;  // a text with bytes behind it that may be read
 
@@ -27,6 +35,7 @@ struct Workspace {
   void trim() {
     constexpr std::size_t kKept = 1 << 20;
     if (tokens.text.bytes().capacity() > kKept) tokens = PreTokens();
+    if (details.capacity() > kKept) std::vector<Detail>().swap(details);
     if (ids.capacity() > kKept) std::vector<std::int32_t>().swap(ids);
     if (padded.capacity() > kKept) std::vector<char>().swap(padded);
   }

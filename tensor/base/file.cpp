@@ -55,7 +55,9 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit) {
   const std::size_t size = regular_file_size(file.get(), path);
   check(size <= limit, path.string(), ": has ", size, " bytes, more than the ", limit,
         " that are read of such a file");
-  std::string content(size, '\0');
+  std::string content;
+  content.reserve(size + 64);  // parsers may want to read a little behind it (JsonDocument)
+  content.resize(size);
   std::size_t done = 0;
   while (done < size) {
     const ssize_t got = ::read(file.get(), content.data() + done, size - done);

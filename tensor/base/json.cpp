@@ -92,12 +92,13 @@ std::int64_t line_of(std::string_view text, std::size_t offset) {
 
 // The root of `text` in `parser`'s memory; `rewritten` holds the text if it had to be changed.
 simdjson::dom::element parse_with(simdjson::dom::parser& parser, std::string_view text,
-                                  std::string& rewritten, const std::string& name) {
+                                  std::string& rewritten, const std::string& name,
+                                  bool padded = false) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   check(parser.allocate(std::max<std::size_t>(text.size(), 64), kMaxDepth) == simdjson::SUCCESS,
         name, ": is too large to parse (", text.size(), " bytes)");
   simdjson::dom::element root;
-  auto error = parser.parse(text.data(), text.size()).get(root);
+  auto error = parser.parse(text.data(), text.size(), !padded).get(root);
   if (error == simdjson::NUMBER_ERROR) {
     rewritten = with_large_integers_as_doubles(text);
     error = parser.parse(rewritten).get(root);
@@ -308,13 +309,21 @@ Element element_of(const std::array<std::byte, 16>& bytes) {
 
 struct JsonDocument::Parsed {
   simdjson::dom::parser parser;
-  std::string rewritten;
+  std::string text, rewritten;
   Element root;
 };
 
 JsonDocument::JsonDocument(std::string_view text, const std::string& name)
     : parsed_(std::make_unique<Parsed>()) {
   parsed_->root = parse_with(parsed_->parser, text, parsed_->rewritten, name);
+}
+
+JsonDocument::JsonDocument(std::string&& text, const std::string& name)
+    : parsed_(std::make_unique<Parsed>()) {
+  static_assert(kPadding >= simdjson::SIMDJSON_PADDING);
+  parsed_->text = std::move(text);
+  parsed_->text.reserve(parsed_->text.size() + kPadding);
+  parsed_->root = parse_with(parsed_->parser, parsed_->text, parsed_->rewritten, name, true);
 }
 
 JsonDocument::~JsonDocument() = default;

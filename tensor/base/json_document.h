@@ -63,6 +63,9 @@ class JsonDocument {
  public:
   /// Errors as Json::parse, but for keys given twice, which the reader of the object must look for.
   JsonDocument(std::string_view text, const std::string& name);
+  /// Keeps the text, which saves a copy if its capacity is kPadding more than its size.
+  JsonDocument(std::string&& text, const std::string& name);
+  static constexpr std::size_t kPadding = 64;
   ~JsonDocument();
   JsonDocument(const JsonDocument&) = delete;
   JsonDocument& operator=(const JsonDocument&) = delete;

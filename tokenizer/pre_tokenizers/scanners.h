@@ -251,7 +251,7 @@ template <class Scanner, class Found>
 bool scan_block(std::string_view text, std::size_t& at, Found&& piece) {
   ascii::Kinds is = ascii::kinds(text.data() + at);
   const std::size_t rest = text.size() - at;
-  std::uint64_t ends = 1;  // bits of places that are not looked at: the first byte's ...
+  std::uint64_t ends = 1;          // bits of places that are not looked at: the first byte's ...
   if (rest < ascii::kWideBlock) {  // (behind the text, white space goes on and on)
     const std::uint64_t behind = ~std::uint64_t{0} << rest;
     is.letters &= ~behind, is.digits &= ~behind, is.foreign &= ~behind;

@@ -34,12 +34,21 @@ class MergeReader {
       fail(name_, ": merge ", merges_.size(), ": the token ", json_quote(right),
            " is shorter than the prefix ", json_quote(prefix_));
     text_.assign(left).append(right.substr(prefix_.size()));
-    merges_.push_back({left_id, right_id, find(text_)});
+    merges_.push_back({left_id, right_id, find_result()});
   }
 
   const std::vector<MergeTable::Merge>& merges() const { return merges_; }
 
  private:
+  // Merges come in the order of what they make, several for some.
+  std::int32_t find_result() const {
+    if (!merges_.empty() && !text_.empty()) {
+      const std::int32_t last = merges_.back().result;
+      for (std::int32_t id = last; id <= last + 1 && id < vocabulary_.limit(); ++id)
+        if (vocabulary_.text(id) == text_) return id;
+    }
+    return find(text_);
+  }
   std::int32_t find(std::string_view piece) const {
     const std::int32_t id = vocabulary_.find(piece);
     if (id == Vocabulary::kNone)

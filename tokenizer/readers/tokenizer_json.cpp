@@ -21,8 +21,8 @@ namespace {
 // One reader per file: `name_` starts its messages.
 class Reader {
  public:
-  Reader(std::string_view text, const std::string& name)
-      : name_(name), document_(text, name), root_(document_.root()) {
+  Reader(std::string&& text, const std::string& name)
+      : name_(name), document_(std::move(text), name), root_(document_.root()) {
     if (!root_.is_object())
       fail(name_, ": expected an object, found a ", root_.to_json(name_).kind());
   }
@@ -109,7 +109,7 @@ class Reader {
     bpe.ignore_merges = options.get("ignore_merges", false);
     bpe.prefix = options.get("continuing_subword_prefix", "");
     bpe.suffix = options.get("end_of_word_suffix", "");
-    const Vocabulary vocabulary = read_vocabulary(vocab);
+    Vocabulary vocabulary = read_vocabulary(vocab);
     const std::string what = where("model.merges");
     check(merges.is_array(), what, ": expected an array");
     MergeReader reader(vocabulary, bpe.prefix, what);
@@ -124,7 +124,7 @@ class Reader {
       check(count == 2, what, ": merge ", reader.merges().size(), " is not a pair of tokens");
       reader.add(pair[0], pair[1]);
     });
-    result_.model = std::make_shared<Bpe>(vocabulary, reader.merges(), std::move(bpe), name_);
+    result_.model = std::make_shared<Bpe>(std::move(vocabulary), reader.merges(), std::move(bpe), name_);
   }
 
   void read_unigram(const Json& options, JsonNode vocab) {
@@ -208,11 +208,11 @@ class Reader {
 }  // namespace
 
 TokenizerDefinition parse_tokenizer_json(std::string_view text, const std::string& name) {
-  return Reader(text, name).read();
+  return Reader(std::string(text), name).read();
 }
 
 TokenizerDefinition read_tokenizer_json(const std::filesystem::path& path) {
-  return parse_tokenizer_json(read_file(path), path.string());
+  return Reader(read_file(path), path.string()).read();
 }
 
 }  // namespace retort
