@@ -93,6 +93,11 @@ inline Kinds kinds(const char* at) {
   return kinds;
 }
 
+/// Printable characters: U+0021 to U+007E.
+inline std::size_t printables(const char* at) {
+  return detail::run(detail::in_range(detail::load(at), '!', 94));
+}
+
 #else
 
 namespace detail {
@@ -110,6 +115,9 @@ inline std::size_t alphanumerics(const char* at) {
 }
 inline std::size_t above_space(const char* at) {
   return detail::run(at, [](char c) { return static_cast<unsigned char>(c) > ' '; });
+}
+inline std::size_t printables(const char* at) {
+  return detail::run(at, [](char c) { return c > ' ' && c < '\x7F'; });
 }
 inline Kinds kinds(const char* at) {
   Kinds kinds{};

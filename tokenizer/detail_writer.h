@@ -53,12 +53,38 @@ class DetailWriter {
         texts_(texts),
         blanks_(blanks),
         details_(details),
-        encoding_(encoding) {
-    details.clear();
-  }
+        encoding_(encoding) {}
+
   void add(std::int32_t id, Offsets bytes) {
-    details_.push_back({id, bytes.first, bytes.second, word_});
+    reserve(1);
+    details_[count_++] = {id, bytes.first, bytes.second, word_};
   }
+  /// Tokens of these lengths one behind the other from `begin`. Of at most WordCache::kInline of
+  /// them, that many may be read.
+  void add_run(const std::int32_t* ids, const std::uint8_t* lengths, std::size_t count,
+               std::uint32_t begin) {
+    reserve(count + WordCache::kInline);
+    const auto put = [&](std::size_t i) {
+      const std::uint32_t end = begin + lengths[i];
+      details_[count_ + i] = {ids[i], begin, end, word_};
+      begin = end;
+    };
+    if (count <= WordCache::kInline) {  // without a branch that depends on their number
+      for (std::size_t i = 0; i < WordCache::kInline; ++i) put(i);
+    } else {
+      for (std::size_t i = 0; i < count; ++i) put(i);
+    }
+    count_ += count;
+  }
+  /// Forgets all tokens.
+  void restart() {
+    count_ = 0;
+    word_ = 0;
+    encoding_.tokens.clear();
+    encoding_.blanks.clear();
+  }
+  std::size_t count() const { return count_; }
+  const Detail& operator[](std::size_t i) const { return details_[i]; }
   bool wants_texts() const { return texts_; }
   bool wants_blanks() const { return blanks_; }
   void add_text(std::string_view token) { encoding_.tokens.emplace_back(token); }
@@ -76,8 +102,9 @@ class DetailWriter {
     while (is_inside(end)) ++end;
     return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
   }
+  bool has_long_characters() const { return !characters_.are_bytes(); }
   void finish() {
-    const std::size_t count = details_.size();
+    const std::size_t count = count_;
     encoding_.ids.resize(count);
     encoding_.byte_offsets.resize(count);
     encoding_.offsets.resize(count);
@@ -97,7 +124,12 @@ class DetailWriter {
   std::string_view text_;
   CharacterOffsets characters_;
   bool texts_, blanks_;
+  void reserve(std::size_t more) {
+    if (details_.size() < count_ + more) details_.resize(2 * (count_ + more));
+  }
+
   std::vector<Detail>& details_;
+  std::size_t count_ = 0;
   Encoding& encoding_;
   std::int32_t word_ = 0;
 };

@@ -105,6 +105,13 @@ void Tokenizer::append_ids(Workspace& workspace, std::vector<std::int32_t>& ids)
 }
 
 void Tokenizer::append_details(Workspace& workspace, DetailWriter& out) const {
+  for (const Piece& piece : workspace.tokens.pieces) {
+    append_piece(piece, workspace, out);
+    out.end_word();
+  }
+}
+
+void Tokenizer::append_piece(const Piece& piece, Workspace& workspace, DetailWriter& out) const {
   const TokenModel& model = *definition_.model;
   const PreTokens& tokens = workspace.tokens;
   WordCache& cache = workspace.normalized;
@@ -114,42 +121,37 @@ void Tokenizer::append_details(Workspace& workspace, DetailWriter& out) const {
     if (out.wants_texts()) out.add_text(token);
     if (out.wants_blanks()) out.add_blanks(blanks_of(token));
   };
-  for (const Piece& piece : tokens.pieces) {
-    const std::string_view bytes = tokens.bytes(piece);
-    if (piece.token >= 0) {
-      out.add(piece.token, {spans[piece.begin].begin, spans[piece.end - 1].end});
-      describe(bytes);
-      out.end_word();
-      continue;
-    }
-    const auto add_token = [&](Token token, std::string_view word, std::uint32_t at) {
-      const std::uint32_t begin = at + token.begin, end = at + token.end;
-      Offsets offsets{begin, end};  // where the model's own count leads out of the piece
-      if (begin == end) offsets = {piece.origin + begin, piece.origin + end};
-      else if (end <= bytes.size())
-        offsets = {spans[piece.begin + begin].begin, spans[piece.begin + end - 1].end};
-      out.add(token.id, offsets);
-      describe(model.token_text(token, word));
-    };
-    each_word(model, bytes, [&](std::string_view word, std::uint32_t at) {
-      if (word.size() <= WordCache::kMaxBytes) {
-        const WordCache::Found found = cache.find(
-            WordKey::of(word), [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
-        if (found.ids != nullptr && found.lengths != nullptr) {
-          std::uint32_t begin = 0;
-          for (std::size_t i = 0; i < found.count; ++i) {
-            add_token({found.ids[i], begin, begin + found.lengths[i]}, word, at);
-            begin += found.lengths[i];
-          }
-          return;
-        }
-      }
-      made.clear();
-      model.tokenize(word, made);
-      for (const Token& token : made) add_token(token, word, at);
-    });
-    out.end_word();
+  const std::string_view bytes = tokens.bytes(piece);
+  if (piece.token >= 0) {
+    out.add(piece.token, {spans[piece.begin].begin, spans[piece.end - 1].end});
+    return describe(bytes);
   }
+  const auto add_token = [&](Token token, std::string_view word, std::uint32_t at) {
+    const std::uint32_t begin = at + token.begin, end = at + token.end;
+    Offsets offsets{begin, end};  // where the model's own count leads out of the piece
+    if (begin == end) offsets = {piece.origin + begin, piece.origin + end};
+    else if (end <= bytes.size())
+      offsets = {spans[piece.begin + begin].begin, spans[piece.begin + end - 1].end};
+    out.add(token.id, offsets);
+    describe(model.token_text(token, word));
+  };
+  each_word(model, bytes, [&](std::string_view word, std::uint32_t at) {
+    if (word.size() <= WordCache::kMaxBytes) {
+      const WordCache::Found found = cache.find(
+          WordKey::of(word), [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
+      if (found.ids != nullptr && found.lengths != nullptr) {
+        std::uint32_t begin = 0;
+        for (std::size_t i = 0; i < found.count; ++i) {
+          add_token({found.ids[i], begin, begin + found.lengths[i]}, word, at);
+          begin += found.lengths[i];
+        }
+        return;
+      }
+    }
+    made.clear();
+    model.tokenize(word, made);
+    for (const Token& token : made) add_token(token, word, at);
+  });
 }
 
 // Appends to the workspace's parts.
@@ -163,12 +165,10 @@ void Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
                                   : RawWords::Rule::kNone;
   if (options.details) {
     DetailWriter out(text, options.texts, trims_, workspace.details, encoding);
-    if (rule == RawWords::Rule::kNone || rule == RawWords::Rule::kBlanks ||
-        rule == RawWords::Rule::kMarks) {
+    if (rule == RawWords::Rule::kNone || !raw_details(text, special_too, workspace, out)) {
+      out.restart();
       cut(text, true, special_too, workspace.tokens);
       append_details(workspace, out);
-    } else {
-      raw_details(text, special_too, workspace, out);
     }
     out.finish();
   } else if (rule != RawWords::Rule::kNone) {
@@ -232,16 +232,16 @@ std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> 
   std::vector<Encoding> result(texts.size());
   // Each worker keeps the workspace that its core's caches have.
   std::vector<std::optional<WorkspacePool::Lease>> leases(static_cast<std::size_t>(thread_count()));
-  constexpr std::int64_t kGrain = 16;  // texts a thread takes at a time
-  parallel_ranges(
-      static_cast<std::int64_t>(texts.size()), kGrain,
-      [&](std::int64_t begin, std::int64_t end, int worker) {
-        auto& lease = leases[static_cast<std::size_t>(worker)];
-        if (!lease) lease.emplace(*workspaces_);
-        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-          result[i] = encode_in(**lease, texts[i],
-                                pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
-      });
+  // Texts that a worker takes at a time: few enough for the last ones to end together.
+  const auto count = static_cast<std::int64_t>(texts.size());
+  const std::int64_t grain = std::clamp<std::int64_t>(count / (8 * thread_count()), 1, 16);
+  parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end, int worker) {
+    auto& lease = leases[static_cast<std::size_t>(worker)];
+    if (!lease) lease.emplace(*workspaces_);
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      result[i] = encode_in(**lease, texts[i],
+                            pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
+  });
   return result;
 }
 

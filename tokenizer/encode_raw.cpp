@@ -3,25 +3,10 @@
 #include <array>
 #include <cstring>
 
-#include "tokenizer/detail_writer.h"
-#include "tokenizer/processors/processors.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/each_raw.h"
 
 namespace retort {
 namespace {
-
-bool is_printable_ascii(std::string_view word) {
-  return std::all_of(word.begin(), word.end(), [](char c) { return c > ' ' && c < '\x7F'; });
-}
-
-constexpr std::size_t kWaiting = 32;  // words
-
-// As blanks_of() counts them in the characters that write these bytes.
-Offsets spaces_around(std::string_view bytes) {
-  const std::size_t first = std::min(bytes.find_first_not_of(' '), bytes.size());
-  const std::size_t last = bytes.find_last_not_of(' ') + 1;  // 0: nothing else
-  return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(bytes.size() - last)};
-}
 
 // Writes the ids of all words one behind the other. Words wait until the places where they are
 // looked up have come from memory; meanwhile the next ones are cut. `Make` appends the tokens of a
@@ -42,7 +27,7 @@ class RawIdWriter {
     word.hash = word.key.hash();
     if (short_words_.empty()) cache_.prefetch(word.hash);
     else short_words_.prefetch(word.hash);
-    if (count_ == kWaiting) write_waiting();
+    if (count_ == kWaitingWords) write_waiting();
   }
   void add_id(std::int32_t id) {
     write_waiting();
@@ -62,7 +47,7 @@ class RawIdWriter {
   };
 
   void write_waiting() {
-    reserve(count_ * WordCache::kMaxTokens + kWaiting);
+    reserve(count_ * WordCache::kMaxTokens + kWaitingWords);
     if (short_words_.empty()) {
       for (std::size_t i = 0; i < count_; ++i) write_cached(i);
     } else {
@@ -72,8 +57,8 @@ class RawIdWriter {
   }
   // Whether a word is a token can't be foreseen, so nothing branches on it word by word.
   void write_short() {
-    std::array<std::int32_t, 2 * kWaiting> ids;
-    std::array<std::size_t, kWaiting> missing;
+    std::array<std::int32_t, 2 * kWaitingWords> ids;
+    std::array<std::size_t, kWaitingWords> missing;
     std::size_t missed = 0;
     for (std::size_t i = 0; i < count_; ++i) {
       ids[i] = short_words_.find(waiting_[i].key, waiting_[i].hash);
@@ -84,7 +69,7 @@ class RawIdWriter {
     std::size_t from = 0;
     for (std::size_t m = 0; m <= missed; ++m) {
       const std::size_t to = m < missed ? missing[m] : count_;
-      std::memcpy(workspace_.ids.data() + size_, ids.data() + from, kWaiting * sizeof ids[0]);
+      std::memcpy(workspace_.ids.data() + size_, ids.data() + from, kWaitingWords * sizeof ids[0]);
       size_ += to - from;
       if (m < missed) write_cached(to);
       from = to + 1;
@@ -97,7 +82,7 @@ class RawIdWriter {
       make_(word.key.text(bytes), made);
     });
     if (found.count > WordCache::kMaxTokens)
-      return write(cache_.missed(), (count_ - i) * WordCache::kMaxTokens + kWaiting);
+      return write(cache_.missed(), (count_ - i) * WordCache::kMaxTokens + kWaitingWords);
     std::int32_t* const next = workspace_.ids.data() + size_;
     if (found.count > WordCache::kInline) std::copy_n(found.ids, found.count, next);
     else std::memcpy(next, found.ids, WordCache::kInline * sizeof(std::int32_t));
@@ -123,7 +108,7 @@ class RawIdWriter {
   const ShortWords& short_words_;
   WordCache& cache_;
   Make make_;
-  std::array<Waiting, kWaiting> waiting_;
+  std::array<Waiting, kWaitingWords> waiting_;
   std::size_t count_ = 0, size_ = 0;
 };
 
@@ -132,6 +117,9 @@ class RawIdWriter {
 // Normaliser and pre-tokenizer on what is in `tokens`, without a search for added tokens.
 void Tokenizer::normalize_word(PreTokens& tokens) const {
   normalizer_->apply(tokens.text);
+  split_word(tokens);
+}
+void Tokenizer::split_word(PreTokens& tokens) const {
   tokens.pieces.clear();
   if (const auto size = static_cast<std::uint32_t>(tokens.text.bytes().size()); size > 0) {
     const std::uint32_t origin = tokens.text.tracked() ? tokens.text.spans()[0].begin : 0;
@@ -146,31 +134,17 @@ void Tokenizer::tokenize_raw(std::string_view word, PreTokens& tokens,
   const TokenModel& model = *definition_.model;
   if (normalizer_ == nullptr) return model.tokenize(word, made);
   tokens.text.clear(false);
-  if (raw_words_.write(word, tokens.text)) return model.tokenize(tokens.text.bytes(), made);
+  if (raw_words_.write(word, tokens.text)) {
+    const std::size_t before = made.size();
+    model.tokenize(tokens.text.bytes(), made);
+    return raw_words_.to_word(word, std::span(made).subspan(before));
+  }
   tokens.text = AlignedText(std::string(word));
   normalize_word(tokens);
+  const std::size_t before = made.size();
   for (const Piece& piece : tokens.pieces) model.tokenize(tokens.bytes(piece), made);
-}
-
-// Added tokens and the words between them: word(at, size), found(id, begin, end).
-template <class Word, class Found>
-void Tokenizer::each_raw(std::string_view text, bool special_too, Word&& word,
-                         Found&& found) const {
-  raw_added_.split(
-      text, special_too,
-      [&](std::size_t begin, std::size_t end) {
-        const std::string_view rest = text.substr(begin, end - begin);
-        if (normalized_added_.empty()) return raw_words_.each(rest, word);
-        normalized_added_.split(
-            rest, special_too,
-            [&](std::size_t from, std::size_t to) {
-              raw_words_.each(rest.substr(from, to - from), word);
-            },
-            [&](std::int32_t id, std::size_t from, std::size_t to) {
-              if (from < to) found(id, begin + from, begin + to);  // as in cut_normalized
-            });
-      },
-      found);
+  if (raw_words_.rule() == RawWords::Rule::kBert) return;
+  for (Token& token : std::span(made).subspan(before)) token.begin = 1, token.end = 0;  // unknown
 }
 
 // A copy of the text behind which RawWords::kSlack bytes may be read.
@@ -193,96 +167,10 @@ std::vector<std::int32_t> Tokenizer::raw_ids(std::string_view text, bool special
     tokenize_raw(word, workspace.tokens, made);
   });
   each_raw(
-      with_slack(text, workspace), special_too,
+      with_slack(text, workspace), special_too, [](std::size_t) {},
       [&](const char* at, std::size_t size) { out.add_word(at, size); },
       [&](std::int32_t id, std::size_t, std::size_t) { out.add_id(id); });
   return out.finish();
-}
-
-// Words of a raw text whose tokens stand for its bytes one behind the other.
-void Tokenizer::raw_details(std::string_view original, bool special_too, Workspace& workspace,
-                            DetailWriter& out) const {
-  const std::string_view text = with_slack(original, workspace);
-  const TokenModel& model = *definition_.model;
-  const ShortWords& short_words = as_they_stand();
-  const auto add = [&](std::string_view word, std::size_t begin, Token token) {
-    out.add(token.id, out.whole_characters(begin + token.begin, begin + token.end));
-    if (out.wants_texts()) out.add_text(model.token_text(token, word));
-    if (out.wants_blanks())
-      out.add_blanks(normalizer_ == nullptr
-                         ? spaces_around(word.substr(token.begin, token.end - token.begin))
-                         : blanks_of(model.token_text(token, word)));
-  };
-  const auto add_any = [&](std::string_view word, std::size_t begin) {
-    if (normalizer_ == nullptr) {
-      workspace.made.clear();
-      model.tokenize(word, workspace.made);
-      for (const Token& token : workspace.made) add(word, begin, token);
-      return out.end_word();
-    }
-    PreTokens& tokens = workspace.tokens;
-    tokens.text = AlignedText(word, static_cast<std::uint32_t>(begin), true);
-    normalize_word(tokens);
-    append_details(workspace, out);
-  };
-  const auto add_short = [&](std::string_view word, std::size_t begin, const WordKey& key,
-                             std::uint64_t hash) {
-    if (!short_words.empty()) {
-      const std::int32_t id = short_words.find(key, hash);
-      if (id != ShortWords::kNone) {
-        add(word, begin, {id, 0, static_cast<std::uint32_t>(word.size())});
-        return out.end_word();
-      }
-    }
-    const WordCache::Found found = workspace.raw.find(
-        key, hash, [&](std::vector<Token>& made) { tokenize_raw(word, workspace.tokens, made); });
-    if (found.ids == nullptr || found.lengths == nullptr) return add_any(word, begin);
-    Token token{0, 0, 0};
-    for (std::size_t i = 0; i < found.count; ++i, token.begin = token.end) {
-      token.id = found.ids[i];
-      token.end = token.begin + found.lengths[i];
-      add(word, begin, token);
-    }
-    out.end_word();
-  };
-  // Words wait as RawIdWriter's do.
-  struct Waiting {
-    WordKey key;
-    std::uint64_t hash;
-    std::string_view word;
-  };
-  std::array<Waiting, kWaiting> waiting;
-  std::size_t count = 0;
-  const auto write_waiting = [&] {
-    for (std::size_t i = 0; i < count; ++i)
-      add_short(waiting[i].word, static_cast<std::size_t>(waiting[i].word.data() - text.data()),
-                waiting[i].key, waiting[i].hash);
-    count = 0;
-  };
-  const auto add_word = [&](const char* at, std::size_t size) {
-    const std::string_view word(at, size);
-    if (size > WordCache::kMaxBytes || (normalizer_ != nullptr && !is_printable_ascii(word))) {
-      write_waiting();
-      return add_any(word, static_cast<std::size_t>(at - text.data()));
-    }
-    Waiting& next = waiting[count++];
-    next.word = word;
-    next.key = WordKey::at(at, size);
-    next.hash = next.key.hash();
-    if (short_words.empty()) workspace.raw.prefetch(next.hash);
-    else short_words.prefetch(next.hash);
-    if (count == kWaiting) write_waiting();
-  };
-  const auto add_id = [&](std::int32_t id, std::size_t begin, std::size_t end) {
-    write_waiting();
-    const std::string_view token = text.substr(begin, end - begin);
-    out.add(id, {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
-    if (out.wants_texts()) out.add_text(token);
-    if (out.wants_blanks()) out.add_blanks(blanks_of(token));
-    out.end_word();
-  };
-  each_raw(text, special_too, add_word, add_id);
-  write_waiting();
 }
 
 }  // namespace retort

@@ -37,14 +37,15 @@ bool splits_at_blanks(const PreTokenizer* pre_tokenizer) {
          metaspace != nullptr && metaspace->prepend() == Metaspace::Prepend::kAlways;
 }
 
-// A mark before the text and for every space.
-bool writes_marks(const Normalizer* normalizer) {
+// A mark before the text and for every space: the part that does the latter.
+const Normalizer* find_marks(const Normalizer* normalizer) {
   const auto* sequence = dynamic_cast<const NormalizerSequence*>(normalizer);
-  if (sequence == nullptr || sequence->parts().size() != 2) return false;
+  if (sequence == nullptr || sequence->parts().size() != 2) return nullptr;
   const auto* prepend = dynamic_cast<const Prepend*>(sequence->parts()[0].get());
   const auto* replace = dynamic_cast<const Replace*>(sequence->parts()[1].get());
-  return prepend != nullptr && prepend->prefix() == kMark && replace != nullptr &&
-         replace->literal() == " " && replace->content() == kMark;
+  const bool found = prepend != nullptr && prepend->prefix() == kMark && replace != nullptr &&
+                     replace->literal() == " " && replace->content() == kMark;
+  return found ? replace : nullptr;
 }
 
 }  // namespace
@@ -89,7 +90,7 @@ RawWords::RawWords(const Normalizer* normalizer, const PreTokenizer* pre_tokeniz
     rule_ = Rule::kBlanks;
   } else if (const auto* bpe = dynamic_cast<const Bpe*>(&model);
              bpe != nullptr && bpe->cuts_at_marks() && pre_tokenizer == nullptr &&
-             writes_marks(normalizer)) {
+             (marks_ = find_marks(normalizer)) != nullptr) {
     find_joined(model.vocabulary());
     rule_ = Rule::kMarks;
   }
@@ -128,6 +129,18 @@ bool RawWords::write(std::string_view word, AlignedText& out) const {
   }
   out.append({written, size}, nullptr);
   return true;
+}
+
+// A mark has three bytes, where the word has one or (kBlanks) none. A mark alone before a word is
+// aligned with its first character, so that two tokens have the same place.
+void RawWords::to_word(std::string_view word, std::span<Token> tokens) const {
+  if (rule_ == Rule::kBert || (rule_ == Rule::kMarks && word[0] != ' ')) return;
+  const std::uint32_t mark = rule_ == Rule::kMarks ? 1 : 0;
+  const auto size = static_cast<std::uint32_t>(kMark.size());
+  for (Token& token : tokens) {
+    token.begin = token.begin < size ? 0 : token.begin - size + mark;
+    token.end = token.end <= size ? 1 : token.end - size + mark;
+  }
 }
 
 // Whether the blanks [begin, end) of a text are in no grapheme cluster with what is around them.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,14 @@ class RawWords {
   /// Appends to `out` what normaliser and pre-tokenizer make of a word; false: they have to be
   /// asked. For words of printable ASCII under kBert and kBlanks, and all under kMarks.
   bool write(std::string_view word, AlignedText& out) const;
+
+  /// From places in what write() gave for `word` to places in the word. Where tokens then don't
+  /// follow one another, their places are to be asked of normaliser and pre-tokenizer; under kMarks
+  /// also where there is a blank behind the first character.
+  void to_word(std::string_view word, std::span<Token> tokens) const;
+
+  /// Under kMarks: what the normaliser does without the mark at the beginning.
+  void write_marks(AlignedText& text) const { marks_->apply(text); }
 
   /// Bytes that may be read behind a text.
   static constexpr std::size_t kSlack = ascii::kWideBlock;
@@ -169,6 +178,7 @@ class RawWords {
   std::array<char, 128> plain_{};      // what a printable character becomes; 0: several, or nothing
   std::array<bool, 33> blanks_{};      // ASCII that becomes white space
   std::vector<std::uint64_t> joined_;  // a bit for two bytes
+  const Normalizer* marks_ = nullptr;  // the normaliser's part that writes them
 };
 
 }  // namespace retort

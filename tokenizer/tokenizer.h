@@ -114,17 +114,22 @@ class Tokenizer {
   void encode_sequence(std::string_view text, std::int32_t type_id, const EncodeOptions& options,
                        Workspace& workspace) const;
   void normalize_word(PreTokens& tokens) const;
+  void split_word(PreTokens& tokens) const;
   void tokenize_raw(std::string_view word, PreTokens& tokens, std::vector<Token>& made) const;
-  template <class Word, class Found>
-  void each_raw(std::string_view text, bool special_too, Word&& word, Found&& found) const;
+  template <class Part, class Word, class Found>
+  void each_raw(std::string_view text, bool special_too, Part&& part, Word&& word,
+                Found&& found) const;
   const ShortWords& as_they_stand() const;
   static std::string_view with_slack(std::string_view text, Workspace& workspace);
   std::vector<std::int32_t> raw_ids(std::string_view text, bool special_too,
                                     Workspace& workspace) const;
   void append_ids(Workspace& workspace, std::vector<std::int32_t>& ids) const;
-  void raw_details(std::string_view original, bool special_too, Workspace& workspace,
+  bool raw_details(std::string_view original, bool special_too, Workspace& workspace,
                    DetailWriter& out) const;
   void append_details(Workspace& workspace, DetailWriter& out) const;
+  void append_piece(const Piece& piece, Workspace& workspace, DetailWriter& out) const;
+  bool append_raw_details(std::string_view word, std::uint32_t begin, bool first,
+                          Workspace& workspace, DetailWriter& out) const;
   std::vector<AddedTokens::Pattern> patterns(bool normalized) const;
 
   TokenizerDefinition definition_;

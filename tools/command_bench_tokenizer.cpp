@@ -19,6 +19,7 @@ namespace retort::tools {
 namespace {
 
 constexpr std::size_t kDocument = 10000;  // characters
+constexpr std::size_t kBatch = 500000;    // bytes, as the peers are given documents
 constexpr int kRounds = 5;
 
 double now() {
@@ -104,18 +105,23 @@ struct BenchTokenizer {
     return 0;
   }
 
+  static std::size_t texts_bytes(const std::vector<std::string>& texts) {
+    std::size_t bytes = 0;
+    for (const std::string& text : texts) bytes += text.size();
+    return bytes;
+  }
   // In batches, so that what is made doesn't pile up.
   double seconds(const Tokenizer& tokenizer, const std::vector<std::string>& texts) const {
     EncodeOptions options;
     options.add_special_tokens = false;
     options.details = offsets;
-    constexpr std::size_t kBatch = 1024;
+    const std::size_t batch = std::max<std::size_t>(1, kBatch * texts.size() / texts_bytes(texts));
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     std::size_t tokens = 0;
     const double start = now();
-    for (std::size_t i = 0; i < views.size(); i += kBatch)
+    for (std::size_t i = 0; i < views.size(); i += batch)
       for (const Encoding& encoding : tokenizer.encode_batch(
-               std::span(views).subspan(i, std::min(kBatch, views.size() - i)), {}, options))
+               std::span(views).subspan(i, std::min(batch, views.size() - i)), {}, options))
         tokens += encoding.size();
     const double elapsed = now() - start;
     check(tokens > 0, "the tokenizer made no tokens of ", views.size(), " texts");

@@ -112,6 +112,7 @@ std::string character_map() {
 struct Family {
   std::string name, normalizer, pre_tokenizer, model;
   Rule rule;
+  std::string post_processor = "null";
 
   std::string json() const { return json_with(normalizer); }
   /// With the normaliser in a sequence of its own the text goes through all the parts.
@@ -124,8 +125,8 @@ struct Family {
  private:
   std::string json_with(const std::string& with) const {
     return R"({"version": "1.0", "added_tokens": [], "normalizer": )" + with +
-           R"(, "pre_tokenizer": )" + pre_tokenizer +
-           R"(, "post_processor": null, "decoder": null, "model": )" + model + "}";
+           R"(, "pre_tokenizer": )" + pre_tokenizer + R"(, "post_processor": )" +
+           post_processor + R"(, "decoder": null, "model": )" + model + "}";
   }
 };
 
@@ -151,6 +152,9 @@ std::vector<Family> families() {
   return {
       {"GPT-2", "null", R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": true})",
        byte_model(), Rule::kGpt2},
+      {"GPT-2, trimmed", "null",
+       R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": true})", byte_model(),
+       Rule::kGpt2, R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})"},
       {"Llama 3", "null", split(head + R"(\p{N}{1,3})" + tail), byte_model(), Rule::kLlama3},
       {"Qwen 2", "null", split(head + R"(\p{N})" + tail), byte_model(), Rule::kQwen2},
       {"BERT", R"({"type": "BertNormalizer", "lowercase": true})",
@@ -177,13 +181,17 @@ std::vector<Family> families() {
   };
 }
 
-// Ids alone, and with all details.
+// Ids alone, with places and words, and with the tokens' texts too.
 bool same(const Tokenizer& a, const Tokenizer& b, const std::string& text) {
-  EncodeOptions options;
-  options.details = options.texts = true;
-  const Encoding x = a.encode(text, {}, options), y = b.encode(text, {}, options);
-  return a.encode(text).ids == x.ids && x.ids == y.ids && x.offsets == y.offsets &&
-         x.byte_offsets == y.byte_offsets && x.word_ids == y.word_ids && x.tokens == y.tokens;
+  EncodeOptions places, all;
+  places.details = all.details = all.texts = true;
+  const Encoding x = a.encode(text, {}, all), y = b.encode(text, {}, all);
+  const auto same_places = [&](const Encoding& other) {
+    return other.ids == y.ids && other.offsets == y.offsets &&
+           other.byte_offsets == y.byte_offsets && other.word_ids == y.word_ids;
+  };
+  return a.encode(text).ids == y.ids && same_places(a.encode(text, {}, places)) &&
+         same_places(x) && x.tokens == y.tokens;
 }
 
 std::string random_text(RandomStream& random) {
