@@ -4,7 +4,7 @@
 # usage: bash tools/check.sh [STEP...]
 #   STEP: clang sanitizers fuzzing nehalem aarch64 transformers   (default: all, in this order)
 #   FUZZ_SECONDS in the environment: time for each fuzz target, as many of them at a time as there are
-#   cores (default 60)
+#   cores (default 600)
 set -eu
 cd "$(dirname "$0")/.."
 . tools/install.sh
@@ -50,7 +50,7 @@ fuzzing() {
   cmake --build build/fuzz --parallel "$(nproc)" --target "${targets[@]/#/retort_fuzz_}"
   local jobs; jobs=$(nproc)  # which heeds OMP_NUM_THREADS
   printf '%s\n' "${targets[@]}" |
-    FUZZ_SECONDS=${FUZZ_SECONDS:-60} OMP_NUM_THREADS=1 xargs -P "$jobs" -I{} bash -c '
+    FUZZ_SECONDS=${FUZZ_SECONDS:-600} OMP_NUM_THREADS=1 xargs -P "$jobs" -I{} bash -c '
     mkdir -p build/fuzz/corpus/{}
     build/fuzz/tests/retort_fuzz_{} -max_total_time="$FUZZ_SECONDS" -timeout=60 -rss_limit_mb=4096 -print_final_stats=1 \
       -artifact_prefix=build/fuzz/{}- build/fuzz/corpus/{} tests/fuzz/corpus/{} >build/fuzz/{}.log 2>&1 ||
