@@ -88,7 +88,7 @@ void write_model_directory(const std::filesystem::path& path, const Model& model
                            const Tokenizer& tokenizer, const DirectoryFacts& facts) {
   std::filesystem::create_directories(path);
   save_model(model, path);
-  tokenizer.save(path, model.config().model_type);
+  tokenizer.save(path, model.config().model_type, model.config().token_types > 0);
   facts.write(path);
 }
 

@@ -37,7 +37,7 @@ std::uint64_t Teacher::digest() const {
   for (const Parameter& parameter : model_->parameters()) {
     const Tensor value = parameter.variable.value().contiguous();
     const auto* bytes = static_cast<const unsigned char*>(value.raw());
-    const std::size_t size = static_cast<std::size_t>(value.count()) * sizeof(float);
+    const std::size_t size = static_cast<std::size_t>(value.count()) * size_of(value.dtype());
     for (std::size_t i = 0; i < size; i += sizeof(std::uint64_t)) {
       std::uint64_t word = 0;
       std::memcpy(&word, bytes + i, std::min(sizeof word, size - i));

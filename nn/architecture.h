@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "nn/body.h"
 #include "nn/config.h"
@@ -18,6 +19,8 @@ struct Architecture {
   const char* class_prefix;  ///< of transformers' classes: "DistilBert"
   const char* base_prefix;   ///< of the body's parameters in a model with a head: "distilbert"
   Task usual_task;           ///< of a config.json without `architectures`
+  /// Its class of causal language models, where that isn't the prefix and "ForCausalLM".
+  const char* causal_lm_class = nullptr;
   /// Values of keys that a file lacks, where they aren't ModelConfig's own.
   void (*defaults)(ModelConfig& config);
   /// Lists the architecture's keys, for reading and writing; config.cpp does those that all have.
@@ -29,6 +32,12 @@ struct Architecture {
   /// the architecture has no such head.
   Head (*make_head)(const Scope& root, const Scope& body_scope, const ModelConfig& config,
                     Body& body);
+  /// What the names of a layer's parameters have before its number, from the body's scope on; null
+  /// where layers have none of their own.
+  const char* layers = nullptr;
+  /// Makes the config that of a model with these layers (counted from 1) of config's model; null:
+  /// their number is all that changes. Error: those layers alone make no such model.
+  void (*keep_layers)(ModelConfig& config, const std::vector<int>& layers) = nullptr;
 };
 
 /// Error, beginning with `where`: there is no such model_type.

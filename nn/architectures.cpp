@@ -7,8 +7,9 @@ namespace {
 
 // One line per architecture.
 const Architecture* const kArchitectures[] = {
-    &kBert,
-    &kDistilBert,
+    &kBert,       &kDistilBert, &kRoberta, &kXlmRoberta, &kElectra, &kAlbert,
+    &kMobileBert, &kModernBert, &kDecoder, &kGemma2,     &kGemma3,  &kGpt2,
+    &kGptNeo,     &kLlama,      &kMistral, &kQwen2,      &kQwen3,
 };
 
 }  // namespace
@@ -27,6 +28,7 @@ std::string architecture_names() {
 }
 
 std::string class_name(const Architecture& architecture, Task task) {
+  if (task == Task::causal_lm && architecture.causal_lm_class) return architecture.causal_lm_class;
   return std::string(architecture.class_prefix) + class_suffix(task);
 }
 

@@ -81,7 +81,8 @@ const char* name(Problem problem) {
 void ModelConfig::set_dropout(double probability) {
   check(probability >= 0 && probability < 1, "--dropout: expected a probability in [0, 1), found ",
         probability);
-  hidden_dropout = attention_dropout = classifier_dropout = span_dropout = probability;
+  embedding_dropout = hidden_dropout = attention_dropout = classifier_dropout = span_dropout =
+      probability;
 }
 
 ModelConfig ModelConfig::parse(const Json& json, const std::string& file) {

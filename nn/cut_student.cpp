@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "nn/architecture.h"
 #include "tensor/base/error.h"
 #include "tensor/ops.h"
 
@@ -18,10 +19,10 @@ class Cutter {
  public:
   Cutter(const Model& teacher, Model& student) : teacher_(teacher), student_(student) {}
 
-  const Tensor& source(const std::string& name) const {
+  Tensor source(const std::string& name) const {
     const Parameter* parameter = teacher_.parameters().find(name);
     check(parameter != nullptr, "student: the teacher has no ", name);
-    return parameter->variable.value();
+    return parameter->variable.value().to(DType::f32);  // a frozen teacher's may be bf16
   }
   void set(const std::string& to, const Tensor& value) const {
     Parameter* parameter = student_.parameters().find(to);
@@ -42,17 +43,17 @@ class Cutter {
   Model& student_;
 };
 
-void cut_same(const Model& teacher, Model& student, const std::vector<int>& layers) {
+void cut_same(const Model& teacher, Model& student, const Architecture& architecture,
+              const std::vector<int>& layers) {
   const Cutter cutter(teacher, student);
-  const std::string layer_prefix = teacher.base_prefix() + (teacher.config().model_type == "bert"
-                                                                ? "encoder.layer."
-                                                                : "transformer.layer.");
+  const std::string base = is_bare(teacher.config().task) ? "" : teacher.base_prefix();
+  const std::string prefix = architecture.layers ? base + architecture.layers + "." : "";
   for (Parameter& parameter : student.parameters()) {
     std::string from = parameter.name;
-    if (from.starts_with(layer_prefix)) {
-      const std::size_t end = from.find('.', layer_prefix.size());
-      const auto index = std::stoul(from.substr(layer_prefix.size(), end - layer_prefix.size()));
-      from = layer_prefix + std::to_string(layers[index] - 1) + from.substr(end);
+    if (!prefix.empty() && from.starts_with(prefix)) {
+      const std::size_t end = from.find('.', prefix.size());
+      const auto index = std::stoul(from.substr(prefix.size(), end - prefix.size()));
+      from = prefix + std::to_string(layers[index] - 1) + from.substr(end);
     }
     cutter.copy(from, parameter.name);
   }
@@ -93,8 +94,12 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
   check(options.type == "distilbert" || options.type == "same",
         "--student-type: expected distilbert or same, found '", options.type, "'");
   const bool same = options.type == "same" || options.type == from.model_type;
+  check(same || from.model_type == "bert", "--student-type: a distilbert is cut from a bert, the teacher is a ",
+        from.model_type, "; use same");
+  const Architecture& architecture = find_architecture(from.model_type, "student");
   ModelConfig config = from;
   config.layers = static_cast<std::int64_t>(options.layers.size());
+  if (same && architecture.keep_layers) architecture.keep_layers(config, options.layers);
   if (!same) {
     config.model_type = "distilbert";
     config.token_types = 0;
@@ -102,7 +107,7 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
     config.raw = {};
   }
   CutStudent result{make_model(config), {}};
-  if (same) cut_same(teacher, *result.model, options.layers);
+  if (same) cut_same(teacher, *result.model, architecture, options.layers);
   else cut_distilbert(teacher, *result.model, options.layers, result.notes);
   if (options.fresh_head)
     for (Parameter& parameter : result.model->parameters())

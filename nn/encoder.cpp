@@ -26,7 +26,7 @@ EncoderLayer::EncoderLayer(const Scope& scope, const ModelConfig& config,
       attention_dropout_(scope, "attention.dropout", config.attention_dropout),
       attention_output_dropout_(scope, "attention.output.dropout",
                                 names.drop_attention_output ? config.hidden_dropout : 0),
-      output_dropout_(scope, "output.dropout", config.hidden_dropout),
+      output_dropout_(scope, "output.dropout", names.drop_output ? config.hidden_dropout : 0),
       activation_(activation(config.activation)) {}
 
 Variable EncoderLayer::operator()(const Variable& x, const Ragged& ragged, const Context& context,

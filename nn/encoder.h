@@ -17,6 +17,7 @@ struct EncoderLayerNames {
   std::string_view query, key, value, attention_output, attention_norm;
   std::string_view intermediate, output, output_norm;
   bool drop_attention_output;  ///< BERT does, DistilBERT doesn't
+  bool drop_output = true;     ///< ALBERT doesn't
 };
 /// BERT's.
 extern const EncoderLayerNames kBertLayerNames;

@@ -56,6 +56,7 @@ struct Context {
   std::uint32_t step = 0;            ///< the optimiser step (for random bits)
   std::uint32_t first_token = 0;     ///< this batch's first token within the whole step
   std::uint32_t first_sequence = 0;  ///< this batch's first sequence within the whole step
+  std::uint32_t use = 0;  ///< how often a layer that is used several times was used before (ALBERT)
 };
 
 struct Output : LayerTensors {

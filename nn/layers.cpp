@@ -6,6 +6,8 @@
 namespace retort {
 namespace {
 
+constexpr std::uint32_t kNextUse = 2654435761u;  // 2³²/φ: far from the sites of other names
+
 Variable quick_gelu(const Variable& x) { return x * sigmoid(x * 1.702); }
 
 struct NamedActivation {
@@ -25,17 +27,28 @@ Linear::Linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs, bo
     : weight_(&scope.add("weight", {outputs, inputs}, Init::normal, true)),
       bias_(bias ? &scope.add("bias", {outputs}, Init::zeros, false) : nullptr) {}
 
-Variable Linear::operator()(const Variable& x) const {
+LinearOptions product_with(const Parameter& weight) {
   // A frozen weight is packed once; one that is trained changes before it is read again.
   LinearOptions options;
-  if (!weight_->variable.requires_grad()) options.prepared = weight_->prepared;
-  return linear(x, weight_->variable, bias_ ? bias_->variable : Variable(), options);
+  if (!weight.variable.requires_grad()) options.prepared = weight.prepared;
+  if (is_half(weight.variable.value().dtype())) options.compute = weight.variable.value().dtype();
+  return options;
 }
 
-LayerNorm::LayerNorm(const Scope& scope, std::int64_t columns, double epsilon)
+Variable Linear::operator()(const Variable& x) const {
+  return linear(x, weight_->variable, bias_ ? bias_->variable : Variable(), product_with(*weight_));
+}
+
+LayerNorm::LayerNorm(const Scope& scope, std::int64_t columns, double epsilon, bool bias)
     : weight_(&scope.add("weight", {columns}, Init::ones, false)),
-      bias_(&scope.add("bias", {columns}, Init::zeros, false)),
+      bias_(bias ? &scope.add("bias", {columns}, Init::zeros, false) : nullptr),
+      no_bias_(bias ? Tensor() : Tensor::zeros({columns})),
       epsilon_(epsilon) {}
+
+RmsNorm::RmsNorm(const Scope& scope, std::int64_t columns, double epsilon, bool one_plus)
+    : weight_(&scope.add("weight", {columns}, one_plus ? Init::zeros : Init::ones, false)),
+      epsilon_(epsilon),
+      one_plus_(one_plus) {}
 
 Embedding::Embedding(const Scope& scope, std::string_view name, std::int64_t rows,
                      std::int64_t columns)
@@ -46,7 +59,9 @@ Dropout::Dropout(const Scope& scope, std::string_view name, double probability, 
 
 DropoutRule Dropout::rule(const Context& context) const {
   if (!context.training || probability_ == 0) return {};
-  return ops::dropout_rule(probability_, {context.seed, context.step, site_},
+  // A layer's uses have sites of their own: what a hash of the name may be is as good as any other.
+  const std::uint32_t site = site_ + context.use * kNextUse;
+  return ops::dropout_rule(probability_, {context.seed, context.step, site},
                            rows_ == RowsOf::tokens ? context.first_token : context.first_sequence);
 }
 

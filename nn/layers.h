@@ -10,6 +10,10 @@
 
 namespace retort {
 
+/// How rows are multiplied with a weight: packed once if it is frozen, in its own type if that is a
+/// half.
+LinearOptions product_with(const Parameter& weight);
+
 class Linear {
  public:
   Linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs, bool bias = true);
@@ -24,21 +28,40 @@ class Linear {
 
 class LayerNorm {
  public:
-  LayerNorm(const Scope& scope, std::int64_t columns, double epsilon);
+  LayerNorm(const Scope& scope, std::int64_t columns, double epsilon, bool bias = true);
   Variable operator()(const Variable& x) const {
-    return layer_norm(x, weight_->variable, bias_->variable, epsilon_);
+    return layer_norm(x, weight_->variable, bias_ ? bias_->variable : no_bias_, epsilon_);
   }
 
  private:
   Parameter* weight_;
-  Parameter* bias_;
+  Parameter* bias_;   // or null
+  Variable no_bias_;  // zeros, where there is none
   double epsilon_;
+};
+
+/// Root-mean-square norm (Zhang & Sennrich 2019).
+class RmsNorm {
+ public:
+  /// one_plus: the factor is 1 + weight (Gemma).
+  RmsNorm(const Scope& scope, std::int64_t columns, double epsilon, bool one_plus = false);
+  Variable operator()(const Variable& x) const {
+    return rms_norm(x, weight_->variable, epsilon_, one_plus_);
+  }
+
+ private:
+  Parameter* weight_;
+  double epsilon_;
+  bool one_plus_;
 };
 
 class Embedding {
  public:
   Embedding(const Scope& scope, std::string_view name, std::int64_t rows, std::int64_t columns);
-  Variable operator()(const Tensor& ids) const { return embedding(table_->variable, ids); }
+  /// [rows, columns], in f32 whatever the table is in.
+  Variable operator()(const Tensor& ids) const {
+    return cast(embedding(table_->variable, ids), DType::f32);
+  }
   Parameter& table() { return *table_; }
 
  private:

@@ -46,12 +46,12 @@ bool is_usual(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-void Tokenizer::save(const std::filesystem::path& dir, std::string_view model_type) const {
+void Tokenizer::save(const std::filesystem::path& dir, std::string_view model_type,
+                     bool token_types) const {
   const bool distil = model_type == "distilbert";
-  check(distil || model_type == "bert", "saving a tokenizer: the model type ",
-        json_quote(model_type), " is neither bert nor distilbert");
   const TokenizerOptions& o = options();
-  const bool usual = is_usual(*this);
+  // Other models' classes make other tokenizers than a vocabulary of BERT's gives.
+  const bool usual = (distil || model_type == "bert") && is_usual(*this);
   Json config;
   config["backend"] = "tokenizers";
   const auto name_token = [&](const char* key, const std::string& token) {
@@ -63,7 +63,7 @@ void Tokenizer::save(const std::filesystem::path& dir, std::string_view model_ty
   if (!usual) {
     Json inputs{Json::Array{}};
     inputs.push_back("input_ids");
-    if (!distil) inputs.push_back("token_type_ids");
+    if (token_types) inputs.push_back("token_type_ids");
     inputs.push_back("attention_mask");
     config["model_input_names"] = std::move(inputs);
   }

@@ -96,9 +96,10 @@ class Tokenizer {
   const TokenizerDefinition& definition() const { return definition_; }
 
   /// Writes tokenizer.json, tokenizer_config.json and (BERT's) vocab.txt into `dir`, each whole or
-  /// not at all, which transformers loads to the same ids. `model_type` is "bert" or "distilbert"
-  /// (no token types among the model's inputs). Error: any other model type.
-  void save(const std::filesystem::path& dir, std::string_view model_type) const;
+  /// not at all, which transformers loads to the same ids. `token_types`: whether they are among the
+  /// inputs of the model, whose type is `model_type`.
+  void save(const std::filesystem::path& dir, std::string_view model_type,
+            bool token_types = true) const;
 
   /// Empty when both give the same ids for every text; otherwise a sentence that names the first
   /// difference: "id 1012 is '.' here and '!' there".

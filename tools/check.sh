@@ -74,7 +74,7 @@ aarch64() {
   build_and_test aarch64
 }
 
-# A trained model in both libraries: ids and logits.
+# A trained model in both libraries: ids and logits. Every architecture's directories.
 transformers() {
   install_packages python3-venv
   build_retort retort_cli
@@ -82,6 +82,7 @@ transformers() {
   local data=()
   [ ! -d ../shared/data ] || data=(--data ../shared/data)
   bash tools/verify_pretrained.sh build/minilm build/retort "${data[@]}"
+  "${PYTHON:-build/verify-python/bin/python}" tools/verify_architectures.py --retort build/retort
 }
 
 install_packages "${retort_packages[@]}"

@@ -85,6 +85,7 @@ const Architecture kDistilBert = {.model_type = "distilbert",
                                   .defaults = defaults,
                                   .keys = keys,
                                   .make_body = make_body,
-                                  .make_head = make_head};
+                                  .make_head = make_head,
+                                  .layers = "transformer.layer"};
 
 }  // namespace retort

@@ -5,6 +5,7 @@
 
 namespace retort {
 
-extern const Architecture kBert, kDistilBert;
+extern const Architecture kAlbert, kBert, kDecoder, kDistilBert, kElectra, kGemma2, kGemma3, kGpt2,
+    kGptNeo, kLlama, kMistral, kMobileBert, kModernBert, kQwen2, kQwen3, kRoberta, kXlmRoberta;
 
 }  // namespace retort

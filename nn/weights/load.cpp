@@ -28,6 +28,15 @@ std::vector<std::string> spellings(const Parameter& parameter, const std::string
   return result;
 }
 
+// Buffers that older versions of transformers saved and that can be computed: it ignores them too.
+bool is_computed(const std::string& name) {
+  constexpr std::string_view kEnds[] = {"position_ids",      ".attn.bias",
+                                        ".attn.masked_bias", ".attn.attention.bias",
+                                        ".attn.attention.masked_bias", "rotary_emb.inv_freq"};
+  return std::any_of(std::begin(kEnds), std::end(kEnds),
+                     [&](std::string_view end) { return name.ends_with(end); });
+}
+
 // "[2, 3]", of any number of dimensions.
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text;
@@ -46,7 +55,10 @@ Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, boo
          " (from config.json), found ", shape_text(entry.shape));
   check(is_floating(entry.dtype), file->path().string(), ": ", entry.name,
         ": expected floating-point numbers, found ", name(entry.dtype));
-  const Tensor value = tensor_of(entry, file, frozen).to(DType::f32);
+  const Tensor stored = tensor_of(entry, file, frozen);
+  // Matrices in bf16 are what products in bf16 take; vectors are small, and norms want f32.
+  const bool as_it_is = frozen && stored.dtype() == DType::bf16 && stored.rank() >= 2;
+  const Tensor value = as_it_is ? stored : stored.to(DType::f32);
   return frozen ? Variable(value) : Variable::parameter(value);
 }
 
@@ -80,7 +92,7 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
     if (head) result.report.fresh_head = parameter.name;
   }
   for (const WeightFiles::Weight& weight : files.weights())
-    if (!used.contains(weight.tensor) && !weight.name.ends_with("position_ids"))
+    if (!used.contains(weight.tensor) && !is_computed(weight.name))
       result.report.unused.push_back(weight.name);
   return result;
 }

@@ -12,7 +12,8 @@
 namespace retort {
 
 struct LoadOptions {
-  /// Weights become constants, used where they lie in the mapped file: a teacher.
+  /// Weights become constants, used where they lie in the mapped file: a teacher. Matrices in bf16 stay
+  /// what they are, and products with them round the other operand to bf16 too (sums are in f32).
   bool frozen = false;
   /// The classification head is made anew even where the file has one.
   bool fresh_head = false;

@@ -39,8 +39,13 @@ class Golden {
     std::memcpy(result.data(), entry->bytes.data(), entry->bytes.size());
     return result;
   }
+  /// Numbers that the file holds as f64 or f32.
   std::vector<double> doubles(const std::string& name) const {
-    return values<double>(name, DType::f64);
+    const TensorEntry* entry = file_.find(name);
+    REQUIRE(entry != nullptr);
+    if (entry->dtype == DType::f64) return values<double>(name, DType::f64);
+    const auto single = values<float>(name, DType::f32);
+    return {single.begin(), single.end()};
   }
   std::vector<std::int32_t> integers(const std::string& name) const {
     return values<std::int32_t>(name, DType::i32);

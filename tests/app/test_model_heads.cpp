@@ -85,7 +85,9 @@ TEST_CASE("A masked-LM head shares the table of words unless the config unties t
                untied = model_for(Task::masked_lm, type, false);
     CHECK_FALSE(has(*tied, weight));
     CHECK(has(*untied, weight));
-    CHECK(untied->parameters().count() == tied->parameters().count() + 53 * 12);
+    // BERT's bias is shared with the table, so that it is untied, too.
+    const std::int64_t columns = type == std::string("bert") ? 12 + 1 : 12;
+    CHECK(untied->parameters().count() == tied->parameters().count() + 53 * columns);
     // A file that holds the shared table under both names, or the head's alone.
     const Folder folder("heads-tied");
     save_model(*tied, folder.path());
@@ -204,4 +206,47 @@ TEST_CASE("What is wanted of a layer's attention belongs together", "[model][hea
     CHECK(contains(error_of([&] { model->forward(batch, beyond, {}); }),
                    "layer " + std::to_string(kind.first_layer - 1)));
   }
+}
+
+TEST_CASE("Positions may begin behind the padding id, which has none of its own",
+          "[model][heads]") {
+  const TokenSequence first{{5, 3, 6}, {}}, second{{3, 7}, {}};
+  const TokenSequence* const both[] = {&first, &second};
+  const auto positions = [&](BatchLimits limits) {
+    return numbers(make_batch(both, limits).positions);
+  };
+  CHECK(positions({.vocab = 9, .positions = 5}) == std::vector<double>{0, 1, 2, 0, 1});
+  CHECK(positions({.vocab = 9, .positions = 5, .types = 0, .first_position = 4, .pad = 3}) ==
+        std::vector<double>{4, 3, 5, 3, 4});
+}
+
+TEST_CASE("Configurations that no model can have are told so", "[model][heads]") {
+  const auto message = [](const std::string& type, const std::string& rest) {
+    return error_of([&] {
+      ModelConfig::parse(Json::parse("{\"model_type\": \"" + type + "\", " + rest + "}", "test"),
+                         "c.json");
+    });
+  };
+  CHECK(contains(message("roberta", R"("pad_token_id": null)"), "c.json: pad_token_id"));
+  CHECK(contains(message("roberta", R"("pad_token_id": 511)"), "c.json: pad_token_id"));
+  CHECK(contains(message("albert", R"("num_hidden_groups": 13)"), "c.json: num_hidden_groups"));
+  CHECK(contains(message("albert", R"("inner_group_num": 2)"), "c.json: inner_group_num"));
+  CHECK(contains(message("mobilebert", R"("normalization_type": "none")"),
+                 "c.json: normalization_type"));
+  CHECK(contains(message("mobilebert", R"("embedding_size": 600)"), "c.json: embedding_size"));
+  CHECK(contains(message("mobilebert", R"("num_attention_heads": 3)"), "3 heads"));
+  CHECK(contains(message("mobilebert", R"("key_query_shared_bottleneck": false)"),
+                 "c.json: key_query"));
+  CHECK(contains(message("modernbert", R"("layer_types": ["full_attention"])"),
+                 "expected 22 of them, found 1"));
+  CHECK(contains(message("modernbert", R"("layer_types": ["half_attention"])"), "half_attention"));
+  CHECK(contains(message("modernbert", R"("classifier_pooling": "max")"),
+                 "c.json: classifier_pooling"));
+  CHECK(contains(message("modernbert", R"("num_attention_heads": 256)"), "even size"));
+  CHECK(contains(
+      message("modernbert", R"("rope_parameters": {"full_attention": {"rope_type": "yarn"}})"),
+      "c.json: rope_parameters: full_attention: rope_type"));
+  CHECK(contains(message("bert", R"("num_attention_heads": 7)"), "7 heads"));
+  CHECK(
+      contains(message("reformer", R"("pad_token_id": 0)"), "there are bert, distilbert, roberta"));
 }

@@ -2,6 +2,7 @@
 // types, and what a file that doesn't fit is told.
 #include <set>
 
+#include "nn/cut_student.h"
 #include "nn/weights/load.h"
 #include "tests/app/model_testing.h"
 
@@ -134,10 +135,38 @@ TEST_CASE("Half-precision and f64 weights become f32", "[model][weights]") {
       const auto loaded = load_model(folder.path(), {.frozen = frozen});
       for (const Parameter& parameter : model->parameters()) {
         const Tensor& ours = loaded.model->parameters().find(parameter.name)->variable.value();
-        CHECK(same_bits(ours, parameter.variable.value().to(dtype).to(DType::f32)));
+        CHECK(same_bits(ours.to(DType::f32), parameter.variable.value().to(dtype).to(DType::f32)));
+        const bool as_it_is = frozen && dtype == DType::bf16 && ours.rank() == 2;
+        CHECK(ours.dtype() == (as_it_is ? DType::bf16 : DType::f32));
       }
     }
   }
+}
+
+TEST_CASE("A frozen model in bf16 uses its file's matrices where they lie", "[model][weights]") {
+  const Folder folder("model-bf16");
+  const auto model = tiny_model("bert");
+  save_model(*model, folder.path());
+  Weights weights;
+  for (const Parameter& parameter : model->parameters())
+    weights.add(parameter.name, parameter.variable.value().to(DType::bf16));
+  weights.write(folder.path() / "model.safetensors");
+  const auto frozen = load_model(folder.path(), {.frozen = true}),
+             copied = load_model(folder.path());
+  for (const Parameter& parameter : frozen.model->parameters()) {
+    INFO(parameter.name);
+    CHECK(parameter.variable.value().storage()->read_only == (parameter.shape.rank() == 2));
+  }
+  // The same values but for the rounding of what is multiplied with them: 2⁻⁹ each.
+  const Batch batch = batch_of(random_sequences({9, 4, 1}, model->config(), 6), *model);
+  const auto exact = numbers(copied.model->forward(batch, {}, {}).logits);
+  const auto rounded = numbers(frozen.model->forward(batch, {}, {}).logits);
+  CHECK(norm(differences(rounded, exact)) < 0.05 * norm(exact));
+  CHECK(rounded != exact);
+  // A student that is cut from it learns in f32.
+  const CutStudent student = cut_student(*frozen.model, {.layers = {1, 3}});
+  for (const Parameter& parameter : student.model->parameters())
+    CHECK(parameter.variable.value().dtype() == DType::f32);
 }
 
 TEST_CASE("A missing encoder weight is an error that names tensor and file", "[model][weights]") {
@@ -240,16 +269,33 @@ TEST_CASE("A fresh head replaces one of another size; tensors that no part uses 
 }
 
 TEST_CASE("Full-size models have transformers' numbers of parameters", "[model][weights]") {
-  // From shapes alone: nothing is allocated.
-  for (const auto& [type, count] :
-       {std::pair<const char*, std::int64_t>{"bert", 109'483'778},
-        std::pair<const char*, std::int64_t>{"distilbert", 66'955'010}}) {
-    Json json;
-    json["model_type"] = type;
-    const auto model = make_model(ModelConfig::parse(json, "config.json"));
-    CHECK(model->parameters().count() == count);
-    for (const Parameter& parameter : model->parameters())
-      CHECK_FALSE(parameter.variable.defined());
+  // From shapes alone: nothing is allocated. Classifiers with two labels.
+  struct Known {
+    const char* config;
+    std::int64_t parameters;
+  };
+  const Known known[] = {
+      {R"({"model_type": "bert"})", 109'483'778},
+      {R"({"model_type": "distilbert"})", 66'955'010},
+      {R"({"model_type": "distilbert", "vocab_size": 119547})", 135'326'210},
+      {R"({"model_type": "roberta", "max_position_embeddings": 514, "type_vocab_size": 1})", 124'647'170},
+      {R"({"model_type": "roberta", "max_position_embeddings": 514, "type_vocab_size": 1,
+           "num_hidden_layers": 6})", 82'119'938},
+      {R"({"model_type": "xlm-roberta", "vocab_size": 250002, "max_position_embeddings": 514,
+           "type_vocab_size": 1})", 278'045'186},
+      {R"({"model_type": "electra", "embedding_size": 768, "hidden_size": 768, "num_attention_heads": 12,
+           "intermediate_size": 3072})", 109'483'778},
+      {R"({"model_type": "electra"})", 13'549'314},
+      {R"({"model_type": "albert", "hidden_size": 768, "num_attention_heads": 12,
+           "intermediate_size": 3072})", 11'685'122},
+      {R"({"model_type": "mobilebert", "classifier_activation": false})", 24'582'914},
+      {R"({"model_type": "modernbert"})", 149'606'402},
+  };
+  for (const Known& model : known) {
+    INFO(model.config);
+    const auto made = make_model(ModelConfig::parse(Json::parse(model.config, "test"), "config.json"));
+    CHECK(made->parameters().count() == model.parameters);
+    for (const Parameter& parameter : made->parameters()) CHECK_FALSE(parameter.variable.defined());
   }
 }
 

@@ -1,0 +1,132 @@
+// ALBERT (Lan et al. 2020): layers share their parameters in groups, and embeddings are narrower
+// than the layers.
+#include "nn/encoder.h"
+#include "nn/models/bert_family.h"
+#include "nn/models/models.h"
+#include "tensor/base/error.h"
+
+namespace retort {
+namespace {
+
+constexpr EncoderLayerNames kNames = {.query = "attention.query",
+                                      .key = "attention.key",
+                                      .value = "attention.value",
+                                      .attention_output = "attention.dense",
+                                      .attention_norm = "attention.LayerNorm",
+                                      .intermediate = "ffn",
+                                      .output = "ffn_output",
+                                      .output_norm = "full_layer_layer_norm",
+                                      .drop_attention_output = true,
+                                      .drop_output = false};
+
+struct AlbertConfig : FamilyConfig {
+  std::int64_t groups = 1;  ///< of layers that share their parameters
+};
+
+class Albert : public Body {
+ public:
+  Albert(const Scope& scope, const ModelConfig& config)
+      : layers_(config.layers),
+        embeddings_(scope / "embeddings", config),
+        projection_(scope / "encoder.embedding_hidden_mapping_in", config.embedding_columns(),
+                    config.hidden_size) {
+    const std::int64_t groups = config.family_as<AlbertConfig>().groups;
+    for (std::int64_t i = 0; i < groups; ++i)
+      groups_.emplace_back(
+          scope / "encoder.albert_layer_groups" / std::to_string(i) / "albert_layers.0", config,
+          kNames);
+  }
+
+  Variable forward(const Batch& batch, const Want& want, const Context& context,
+                   Output& output) const override {
+    Context at = context;
+    return run_layers(projection_(embeddings_(batch, context)), static_cast<std::size_t>(layers_),
+                      want, want.logits, output,
+                      [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
+                        at.use = static_cast<std::uint32_t>(i);
+                        return groups_[group_of(i)](x, batch.ragged, at, trace);
+                      });
+  }
+  Parameter& words() override { return embeddings_.words(); }
+
+ private:
+  std::size_t group_of(std::size_t layer) const {
+    const double layers_per_group =
+        static_cast<double>(layers_) / static_cast<double>(groups_.size());
+    return static_cast<std::size_t>(static_cast<double>(layer) / layers_per_group);
+  }
+
+  std::int64_t layers_;
+  EncoderEmbeddings embeddings_;
+  Linear projection_;
+  std::vector<EncoderLayer> groups_;
+};
+
+void defaults(ModelConfig& config) {
+  config.vocab_size = 30000;
+  config.embedding_size = 128;
+  config.hidden_size = 4096;
+  config.heads = 64;
+  config.intermediate_size = 16384;
+  config.activation = "gelu_new";
+  config.hidden_dropout = config.attention_dropout = 0;
+}
+
+void keys(ConfigKeys& keys, ModelConfig& config) {
+  auto own = std::make_shared<AlbertConfig>(config.family_as<AlbertConfig>());
+  keys.size("embedding_size", config.embedding_size, kMostHidden);
+  bert_keys(keys, config);
+  keys.probability("classifier_dropout_prob", config.classifier_dropout);
+  keys.size("num_hidden_groups", own->groups, config.layers);
+  keys.only("inner_group_num", 1);
+  config.family = std::move(own);
+}
+
+std::unique_ptr<Body> make_body(const Scope& scope, const ModelConfig& config) {
+  auto body = std::make_unique<Albert>(scope, config);
+  if (is_bare(config.task))  // nothing uses it, but transformers saves it
+    Linear(scope.of(Part::pooler) / "pooler", config.hidden_size, config.hidden_size);
+  return body;
+}
+
+Head make_head(const Scope& root, const Scope& scope, const ModelConfig& config, Body& body) {
+  switch (config.task) {
+    case Task::sequence_classification:
+      return pooled_head(root, scope, scope.of(Part::pooler) / "pooler", config);
+    case Task::token_classification:
+      return token_head(root, scope, config);
+    case Task::question_answering:
+      return span_head(root, config);
+    case Task::masked_lm: {
+      const Scope predictions = root / "predictions";
+      const std::int64_t columns = config.embedding_columns();
+      return Head(Pooling::tokens)
+          .linear(predictions / "dense", config.hidden_size, columns)
+          .then(activation(config.activation))
+          .layer(LayerNorm(predictions / "LayerNorm", columns, config.norm_epsilon))
+          .layer(decoder_linear(predictions, config, body));
+    }
+    default:
+      fail_no_head(config);
+  }
+}
+
+void keep_layers(ModelConfig& config, const std::vector<int>&) {
+  const std::int64_t groups = config.family_as<AlbertConfig>().groups;
+  check(groups == 1, "albert: ", groups,
+        " groups of layers share parameters; a student can be cut from one group");
+}
+
+}  // namespace
+
+const Architecture kAlbert = {.model_type = "albert",
+                              .class_prefix = "Albert",
+                              .base_prefix = "albert",
+                              .usual_task = Task::sequence_classification,
+                              .defaults = defaults,
+                              .keys = keys,
+                              .make_body = make_body,
+                              .make_head = make_head,
+                              .keep_layers = keep_layers};
+
+}  // namespace retort
