@@ -80,12 +80,13 @@ StepReport Trainer::train_step(std::span<const std::int64_t> rows, std::int64_t 
   Context context{.training = true, .seed = options_.seed, .step = static_cast<std::uint32_t>(step_)};
   std::vector<double> values(options_.objective.terms().size());
   double loss = 0;
-  std::int64_t correct = 0, tokens = 0;
+  std::int64_t correct = 0, tokens = 0, targets = 0;
   for (std::int64_t begin = 0; begin < count; begin += micro) {
     const auto part = rows.subspan(static_cast<std::size_t>(begin),
                                    static_cast<std::size_t>(std::min(micro, count - begin)));
     const Batch batch = train_.batch(part, model_.limits());
     context.first_token = static_cast<std::uint32_t>(tokens);
+    context.first_target = static_cast<std::uint32_t>(targets);
     context.first_sequence = static_cast<std::uint32_t>(begin);
     const Output output = model_.forward(batch, {}, context);
     const Tensor labels = train_.batch_labels(part);
@@ -102,6 +103,7 @@ StepReport Trainer::train_step(std::span<const std::int64_t> rows, std::int64_t 
       correct += predicted_label(logits.data() + static_cast<std::int64_t>(i) * classes, classes) ==
                  labels.data<std::int32_t>()[i];
     tokens += batch.tokens();
+    if (batch.target) targets += batch.target->tokens();
     backward(part_loss);
   }
   StepReport report{.step = step_ + 1,

@@ -19,8 +19,19 @@ struct Architecture {
   const char* class_prefix;  ///< of transformers' classes: "DistilBert"
   const char* base_prefix;   ///< of the body's parameters in a model with a head: "distilbert"
   Task usual_task;           ///< of a config.json without `architectures`
+  /// Whether the class of this head holds the body's parameters without the prefix; null: none
+  /// does.
+  bool (*unprefixed)(Task task) = nullptr;
   /// Its class of causal language models, where that isn't the prefix and "ForCausalLM".
   const char* causal_lm_class = nullptr;
+  /// What its class for sentence embedding ends with: of an encoder-decoder that of the encoder
+  /// alone.
+  const char* embedding_suffix = "Model";
+  /// The key of the deviation with which parameters are made.
+  const char* initializer = "initializer_range";
+  /// A language-model head uses the table of words unless the weight files have another one,
+  /// whatever config.json says (T5).
+  bool tied_by_files = false;
   /// Values of keys that a file lacks, where they aren't ModelConfig's own.
   void (*defaults)(ModelConfig& config);
   /// Lists the architecture's keys, for reading and writing; config.cpp does those that all have.
@@ -35,6 +46,7 @@ struct Architecture {
   /// What the names of a layer's parameters have before its number, from the body's scope on; null
   /// where layers have none of their own.
   const char* layers = nullptr;
+  const char* decoder_layers = nullptr;  ///< likewise of an encoder-decoder's decoder
   /// Makes the config that of a model with these layers (counted from 1) of config's model; null:
   /// their number is all that changes. Error: those layers alone make no such model.
   void (*keep_layers)(ModelConfig& config, const std::vector<int>& layers) = nullptr;

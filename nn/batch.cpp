@@ -3,34 +3,82 @@
 #include "tensor/base/error.h"
 
 namespace retort {
+namespace {
 
-Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits) {
-  std::vector<std::int32_t> ids, types, positions, lengths, first_rows;
-  for (const TokenSequence* sequence : sequences) {
-    const auto length = static_cast<std::int64_t>(sequence->ids.size());
-    check(length > 0, "batch: a sequence has no tokens");
-    check(length <= limits.positions, "batch: a sequence has ", length, " tokens, the model has ",
-          limits.positions, " positions; truncate it with --max-length");
-    check(sequence->type_ids.empty() || sequence->type_ids.size() == sequence->ids.size(),
-          "batch: ", sequence->type_ids.size(), " token types for ", length, " tokens");
-    first_rows.push_back(static_cast<std::int32_t>(ids.size()));
-    lengths.push_back(static_cast<std::int32_t>(length));
-    auto position = static_cast<std::int32_t>(limits.first_position);
+// Sequences laid end to end. `kind` is what messages call their tokens.
+class Collector {
+ public:
+  Collector(const BatchLimits& limits, const char* kind) : limits_(limits), kind_(kind) {}
+
+  void add(std::span<const std::int32_t> ids, std::span<const std::int32_t> type_ids) {
+    const auto length = static_cast<std::int64_t>(ids.size());
+    check(length <= limits_.positions, "batch: a sequence has ", length, " ", kind_,
+          "s, the model has ", limits_.positions, " positions; truncate it with --max-length");
+    check(type_ids.empty() || type_ids.size() == ids.size(), "batch: ", type_ids.size(),
+          " token types for ", length, " tokens");
+    first_rows_.push_back(static_cast<std::int32_t>(ids_.size()));
+    lengths_.push_back(static_cast<std::int32_t>(length));
+    auto position = static_cast<std::int32_t>(limits_.first_position);
     const std::int32_t start = position;
-    for (std::size_t i = 0; i < sequence->ids.size(); ++i) {
-      const std::int32_t id = sequence->ids[i];
-      const std::int32_t type = sequence->type_ids.empty() ? 0 : sequence->type_ids[i];
-      check(id >= 0 && id < limits.vocab, "batch: token id ", id, " is outside of the model's ",
-            limits.vocab, " ids; the tokenizer belongs to another model");
-      check(type >= 0 && (type < limits.types || limits.types == 0), "batch: token type ", type,
-            " is outside of the model's ", limits.types);
-      ids.push_back(id);
-      types.push_back(type);
-      positions.push_back(start > 0 && id == limits.pad ? start - 1 : position++);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const std::int32_t id = ids[i];
+      const std::int32_t type = type_ids.empty() ? 0 : type_ids[i];
+      check(id >= 0 && id < limits_.vocab, "batch: ", kind_, " id ", id,
+            " is outside of the model's ", limits_.vocab,
+            " ids; the tokenizer belongs to another model");
+      check(type >= 0 && (type < limits_.types || limits_.types == 0), "batch: token type ", type,
+            " is outside of the model's ", limits_.types);
+      ids_.push_back(id);
+      types_.push_back(type);
+      positions_.push_back(start > 0 && id == limits_.pad ? start - 1 : position++);
     }
   }
-  return {Tensor::from(ids), Tensor::from(types), Tensor::from(positions), Tensor::from(first_rows),
-          Ragged::packed(lengths)};
+
+  const std::vector<std::int32_t>& lengths() const { return lengths_; }
+  Batch batch() const {
+    return {Tensor::from(ids_), Tensor::from(types_), Tensor::from(positions_),
+            Tensor::from(first_rows_), Ragged::packed(lengths_)};
+  }
+
+ private:
+  const BatchLimits& limits_;
+  const char* kind_;
+  std::vector<std::int32_t> ids_, types_, positions_, lengths_, first_rows_;
+};
+
+}  // namespace
+
+std::vector<std::int32_t> shifted_right(std::span<const std::int32_t> labels, std::int32_t start) {
+  std::vector<std::int32_t> inputs;
+  for (std::size_t i = 0; i < labels.size(); ++i) inputs.push_back(i == 0 ? start : labels[i - 1]);
+  return inputs;
+}
+
+Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits) {
+  Collector tokens(limits, "token"), targets(limits, "target");
+  for (const TokenSequence* sequence : sequences) {
+    check(!sequence->ids.empty(), "batch: a sequence has no tokens");
+    tokens.add(sequence->ids, sequence->type_ids);
+    if (limits.targets == Targets::given) {
+      check(!sequence->target_ids.empty(),
+            "batch: a sequence has no target ids for the decoder to read; they begin with its "
+            "start token, which is ",
+            limits.decoder_start);
+      targets.add(sequence->target_ids, {});
+      continue;
+    }
+    check(sequence->target_ids.empty(), "batch: a sequence has ", sequence->target_ids.size(),
+          " target ids; this model and head take none");
+    if (limits.targets == Targets::shifted)
+      targets.add(shifted_right(sequence->ids, static_cast<std::int32_t>(limits.decoder_start)),
+                  {});
+  }
+  Batch batch = tokens.batch();
+  if (limits.targets != Targets::none) {
+    batch.target = std::make_shared<const Batch>(targets.batch());
+    batch.cross = Ragged::across(targets.lengths(), tokens.lengths());
+  }
+  return batch;
 }
 
 }  // namespace retort

@@ -78,6 +78,12 @@ const char* name(Problem problem) {
   return "";
 }
 
+Targets ModelConfig::targets() const {
+  if (decoder_layers == 0 || task == Task::embedding || task == Task::token_classification)
+    return Targets::none;
+  return task == Task::seq2seq_lm || task == Task::none ? Targets::given : Targets::shifted;
+}
+
 void ModelConfig::set_dropout(double probability) {
   check(probability >= 0 && probability < 1, "--dropout: expected a probability in [0, 1), found ",
         probability);
@@ -97,7 +103,7 @@ ModelConfig ModelConfig::parse(const Json& json, const std::string& file) {
   architecture.defaults(config);
   ConfigKeys keys(json, file);
   config.task = read_task(keys, architecture);
-  keys.number("initializer_range", config.initializer_range, 0, 100);
+  keys.number(architecture.initializer, config.initializer_range, 0, 100);
   if (const Json* pad = json.find("pad_token_id"))
     config.pad_token_id =
         pad->is_null() ? std::nullopt : std::optional(pad->as_integer(file + ": pad_token_id"));
@@ -135,7 +141,7 @@ Json ModelConfig::to_json() const {
   ConfigKeys keys(json);
   keys.size("vocab_size", written.vocab_size, kMostVocabulary);
   architecture.keys(keys, written);
-  json["initializer_range"] = initializer_range;
+  json[architecture.initializer] = initializer_range;
   json["pad_token_id"] = pad_token_id ? Json(*pad_token_id) : Json();
   json["tie_word_embeddings"] = tie_word_embeddings;
   json["dtype"] = "float32";

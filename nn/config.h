@@ -31,7 +31,9 @@ struct ModelConfig {
   std::int64_t vocab_size = 30522;
   std::int64_t embedding_size = 0;  ///< columns of the table of words; 0: hidden_size
   std::int64_t hidden_size = 768;
-  std::int64_t layers = 12;
+  std::int64_t layers = 12;          ///< of the encoder, where there is a decoder, too
+  std::int64_t decoder_layers = 0;   ///< of an encoder-decoder
+  std::int64_t decoder_start_token_id = 0;  ///< with which an encoder-decoder begins to write
   std::int64_t heads = 12;
   std::int64_t kv_heads = 0;  ///< grouped heads; 0: as many as heads
   std::int64_t head_dim = 0;  ///< 0: hidden_size / heads
@@ -65,6 +67,9 @@ struct ModelConfig {
     return embedding_size > 0 ? embedding_size : hidden_size;
   }
   std::int64_t key_heads() const { return kv_heads > 0 ? kv_heads : heads; }
+  /// Heads that work on a text's own tokens do without an encoder-decoder's decoder.
+  Targets targets() const;
+  bool has_decoder() const { return targets() != Targets::none; }
   /// How long a sequence may be.
   std::int64_t max_tokens() const { return max_positions - first_position; }
   /// The family's own facts, of the type that its file defines.

@@ -44,18 +44,36 @@ class Cutter {
 };
 
 void cut_same(const Model& teacher, Model& student, const Architecture& architecture,
-              const std::vector<int>& layers) {
+              const std::vector<int>& layers, const std::vector<int>& decoder_layers) {
   const Cutter cutter(teacher, student);
-  const std::string base = is_bare(teacher.config().task) ? "" : teacher.base_prefix();
-  const std::string prefix = architecture.layers ? base + architecture.layers + "." : "";
+  const std::string base = teacher.prefixed() ? teacher.base_prefix() : "";
+  const std::pair<const char*, const std::vector<int>*> stacks[] = {
+      {architecture.layers, &layers}, {architecture.decoder_layers, &decoder_layers}};
   for (Parameter& parameter : student.parameters()) {
     std::string from = parameter.name;
-    if (!prefix.empty() && from.starts_with(prefix)) {
+    for (const auto& [stack, kept] : stacks) {
+      if (!stack) continue;
+      const std::string prefix = base + stack + ".";
+      if (!parameter.name.starts_with(prefix)) continue;
       const std::size_t end = from.find('.', prefix.size());
       const auto index = std::stoul(from.substr(prefix.size(), end - prefix.size()));
-      from = prefix + std::to_string(layers[index] - 1) + from.substr(end);
+      from = prefix + std::to_string((*kept)[index] - 1) + from.substr(end);
+      // What only the first layer has stays with it: T5's table of distances.
+      if (index == 0 && !teacher.parameters().find(from)) from = parameter.name;
     }
     cutter.copy(from, parameter.name);
+  }
+}
+
+// `option`: which one chose the layers. `owner`: whose they are.
+void check_layers(const std::vector<int>& layers, std::int64_t count, const char* option,
+                  const char* owner) {
+  check(!layers.empty(), option, ": expected at least one layer");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    check(layers[i] >= 1 && layers[i] <= count, option, ": layer ", layers[i],
+          " doesn't exist; ", owner, " has layers 1 to ", count);
+    check(i == 0 || layers[i] > layers[i - 1], option, ": expected ascending layers, found ",
+          layers[i], " after ", layers[i - (i > 0)]);
   }
 }
 
@@ -83,14 +101,14 @@ void cut_distilbert(const Model& teacher, Model& student, const std::vector<int>
 
 CutStudent cut_student(const Model& teacher, const CutOptions& options) {
   const ModelConfig& from = teacher.config();
-  check(!options.layers.empty(), "--student-layers: expected at least one layer");
-  for (std::size_t i = 0; i < options.layers.size(); ++i) {
-    check(options.layers[i] >= 1 && options.layers[i] <= from.layers, "--student-layers: layer ",
-          options.layers[i], " doesn't exist; the teacher has layers 1 to ", from.layers);
-    check(i == 0 || options.layers[i] > options.layers[i - 1],
-          "--student-layers: expected ascending layers, found ", options.layers[i], " after ",
-          options.layers[i - (i > 0)]);
-  }
+  check_layers(options.layers, from.layers, "--student-layers", "the teacher");
+  check(options.decoder_layers.empty() || from.has_decoder(),
+        "--student-decoder-layers: the teacher has no decoder behind an encoder");
+  const std::vector<int>& decoder_layers =
+      options.decoder_layers.empty() ? options.layers : options.decoder_layers;
+  if (from.has_decoder())
+    check_layers(decoder_layers, from.decoder_layers, "--student-decoder-layers",
+                 "the teacher's decoder");
   check(options.type == "distilbert" || options.type == "same",
         "--student-type: expected distilbert or same, found '", options.type, "'");
   const bool same = options.type == "same" || options.type == from.model_type;
@@ -99,6 +117,7 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
   const Architecture& architecture = find_architecture(from.model_type, "student");
   ModelConfig config = from;
   config.layers = static_cast<std::int64_t>(options.layers.size());
+  if (from.has_decoder()) config.decoder_layers = static_cast<std::int64_t>(decoder_layers.size());
   if (same && architecture.keep_layers) architecture.keep_layers(config, options.layers);
   if (!same) {
     config.model_type = "distilbert";
@@ -107,7 +126,7 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
     config.raw = {};
   }
   CutStudent result{make_model(config), {}};
-  if (same) cut_same(teacher, *result.model, architecture, options.layers);
+  if (same) cut_same(teacher, *result.model, architecture, options.layers, decoder_layers);
   else cut_distilbert(teacher, *result.model, options.layers, result.notes);
   if (options.fresh_head)
     for (Parameter& parameter : result.model->parameters())

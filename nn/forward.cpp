@@ -25,16 +25,26 @@ Variable LayerTrace::attention(const Variable& q, const Variable& k, const Varia
   return both[0];
 }
 
-Variable run_layers(Variable x, std::size_t layers, const LayerWants& want, bool to_end,
-                    LayerTensors& given, const RunLayer& layer) {
-  const int last = static_cast<int>(layers);
-  int deepest = to_end ? last : 0;
+bool LayerWants::empty() const {
+  return std::all_of(std::begin(kLayerTensorKinds), std::end(kLayerTensorKinds),
+                     [&](const LayerTensorKind& kind) { return (this->*kind.wanted).empty(); });
+}
+
+int deepest_layer(const LayerWants& want, int layers) {
+  int deepest = 0;
   for (const LayerTensorKind& kind : kLayerTensorKinds)
     for (const int wanted : want.*kind.wanted) {
-      check(wanted >= kind.first_layer && wanted <= last, "model: ", kind.name, " of layer ",
-            wanted, " was asked for; there are layers ", kind.first_layer, " to ", last);
+      check(wanted >= kind.first_layer && wanted <= layers, "model: ", kind.name, " of layer ",
+            wanted, " was asked for; there are layers ", kind.first_layer, " to ", layers);
       deepest = std::max(deepest, wanted);
     }
+  return deepest;
+}
+
+Variable run_layers(Variable x, std::size_t layers, const LayerWants& want, bool to_end,
+                    LayerTensors& given, const RunLayer& layer) {
+  const int last = static_cast<int>(layers), wanted = deepest_layer(want, last),
+            deepest = to_end ? last : wanted;
   if (want.hidden.contains(0)) given.hidden[0] = x;
   for (int i = 1; i <= deepest; ++i) {
     x = layer(x, static_cast<std::size_t>(i - 1), LayerTrace(want, given, i));

@@ -15,6 +15,8 @@ namespace retort {
 /// there are also those of layer 0, the embedding output.
 struct LayerWants {
   std::set<int> hidden, attention, scores, query, key, value;
+
+  bool empty() const;
 };
 
 /// And what came of it.
@@ -44,9 +46,12 @@ inline constexpr LayerTensorKind kLayerTensorKinds[] = {
     {"value", &LayerWants::value, &LayerTensors::value, 1},
 };
 
-/// What a forward pass should give. The pass stops at the deepest layer that is wanted.
+/// What a forward pass should give. The pass stops at the deepest layer that is wanted. Of an
+/// encoder-decoder the layers are the decoder's, unless another stack is named.
 struct Want : LayerWants {
   bool logits = true;
+  LayerWants encoder;
+  LayerWants cross;  ///< the decoder's attention to the encoder, which has no hidden states
 };
 
 /// How a forward pass runs.
@@ -55,6 +60,7 @@ struct Context {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;            ///< the optimiser step (for random bits)
   std::uint32_t first_token = 0;     ///< this batch's first token within the whole step
+  std::uint32_t first_target = 0;    ///< its decoder's first token, in an encoder-decoder
   std::uint32_t first_sequence = 0;  ///< this batch's first sequence within the whole step
   std::uint32_t use = 0;  ///< how often a layer that is used several times was used before (ALBERT)
 };
@@ -62,8 +68,9 @@ struct Context {
 struct Output : LayerTensors {
   /// What the head gives: of sequence classifiers [sequences, labels], of an embedding [sequences,
   /// hidden], of heads that work on tokens [tokens, labels or vocabulary] (question answering: the
-  /// columns are start and end).
+  /// columns are start and end). Of an encoder-decoder the tokens are its decoder's.
   Variable logits;
+  LayerTensors encoder, cross;  ///< as in Want
 };
 
 /// One layer's part in what is wanted.
@@ -80,6 +87,10 @@ class LayerTrace {
   LayerTensors* given_;
   int layer_;
 };
+
+/// The deepest of `layers` layers of which anything is wanted; 0 where nothing is. Error: a layer
+/// is wanted that there isn't.
+int deepest_layer(const LayerWants& want, int layers);
 
 /// Runs layer(x, index from 0, trace) for one layer after the other, as deep as is wanted
 /// (`to_end`: all of them), and keeps the hidden states that are wanted. Error: a layer is wanted

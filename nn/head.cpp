@@ -2,10 +2,27 @@
 
 #include <utility>
 
+#include "tensor/base/error.h"
+
 namespace retort {
 namespace {
 
-Variable pooled(const Variable& hidden, const Batch& batch, Pooling pooling) {
+// The row of each sequence's last token with this id.
+Tensor marked_rows(const Batch& batch, std::int32_t mark) {
+  const std::vector<std::int32_t> ids = batch.ids.to_vector<std::int32_t>(),
+                                  offsets = batch.ragged.offsets.to_vector<std::int32_t>();
+  std::vector<std::int32_t> rows;
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    std::int32_t row = offsets[s + 1] - 1;
+    while (row >= offsets[s] && ids[static_cast<std::size_t>(row)] != mark) --row;
+    check(row >= offsets[s], "model: a sequence has no token ", mark,
+          ", which ends a text and is what the classifier looks at; the tokenizer should add it");
+    rows.push_back(row);
+  }
+  return Tensor::from(rows);
+}
+
+Variable pooled(const Variable& hidden, const Batch& batch, Pooling pooling, std::int32_t mark) {
   const Tensor& offsets = batch.ragged.offsets;
   switch (pooling) {
     case Pooling::tokens:
@@ -18,6 +35,8 @@ Variable pooled(const Variable& hidden, const Batch& batch, Pooling pooling) {
       for (std::int32_t& row : rows) --row;
       return embedding(hidden, Tensor::from(rows));
     }
+    case Pooling::mark:
+      return embedding(hidden, marked_rows(batch, mark));
     case Pooling::mean:
       return segment_mean(hidden, offsets);
     case Pooling::max:
@@ -45,7 +64,7 @@ Head& Head::dropout(const Scope& scope, std::string_view name, double probabilit
 
 Variable Head::operator()(const Variable& hidden, const Batch& batch,
                           const Context& context) const {
-  Variable x = pooled(hidden, batch, pooling_);
+  Variable x = pooled(hidden, batch, pooling_, mark_);
   for (const Step& step : steps_) x = step(x, context);
   return x;
 }

@@ -22,6 +22,7 @@ enum class Pooling {
   tokens,  ///< every token
   first,   ///< each sequence's first token ([CLS])
   last,    ///< its last token
+  mark,    ///< its last token with the id that the head was given (T5: the end of the text)
   mean,    ///< the mean of its tokens
   max,     ///< each column's largest number
 };
@@ -30,7 +31,7 @@ class Head {
  public:
   using Step = std::function<Variable(const Variable& x, const Context& context)>;
 
-  explicit Head(Pooling pooling) : pooling_(pooling) {}
+  explicit Head(Pooling pooling, std::int32_t mark = 0) : pooling_(pooling), mark_(mark) {}
 
   // Each adds a step and gives this head back.
   Head& then(Step step);
@@ -46,11 +47,12 @@ class Head {
   /// Drops elements while training; `scope` and `name` choose the random bits.
   Head& dropout(const Scope& scope, std::string_view name, double probability);
 
-  /// hidden: [tokens, hidden] → [tokens or sequences, outputs].
+  /// hidden: [tokens, hidden] → [tokens or sequences, outputs]. Error: a sequence without a mark.
   Variable operator()(const Variable& hidden, const Batch& batch, const Context& context) const;
 
  private:
   Pooling pooling_;
+  std::int32_t mark_;
   std::vector<Step> steps_;
 };
 

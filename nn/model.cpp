@@ -10,7 +10,9 @@ Model::Model(ModelConfig source) : config_(std::move(source)) {
   base_prefix_ = std::string(architecture.base_prefix) + ".";
   const Scope root(parameters_);
   // transformers saves a body alone without prefix.
-  const Scope scope = is_bare(config_.task) ? root : root / architecture.base_prefix;
+  prefixed_ =
+      !is_bare(config_.task) && !(architecture.unprefixed && architecture.unprefixed(config_.task));
+  const Scope scope = prefixed_ ? root / architecture.base_prefix : root;
   body_ = architecture.make_body(scope, config_);
   if (config_.task == Task::embedding) head_ = embedding_head();
   else if (config_.task != Task::none)
@@ -20,15 +22,29 @@ Model::Model(ModelConfig source) : config_(std::move(source)) {
 Output Model::forward(const Batch& batch, const Want& want, const Context& context) const {
   check(head_ || !want.logits, config_.model_type,
         ": logits were asked for of a model without a head");
+  check(
+      config_.has_decoder() || (want.encoder.empty() && want.cross.empty()), config_.model_type,
+      ": layers of an encoder before a decoder were asked for; this model has one stack of layers");
+  check(want.cross.hidden.empty(), config_.model_type,
+        ": attention to the encoder has no hidden states; ask for the decoder's");
+  check(!config_.has_decoder() || batch.target, config_.model_type,
+        ": the batch has no targets; make it with the limits of this model");
   Output output;
   const Variable hidden = body_->forward(batch, want, context, output);
-  if (want.logits) output.logits = (*head_)(hidden, batch, context);
+  // Targets that nobody gives are the batch's own tokens, moved by one.
+  const Batch& rows = config_.targets() == Targets::given ? *batch.target : batch;
+  if (want.logits) output.logits = (*head_)(hidden, rows, context);
   return output;
 }
 
 BatchLimits Model::limits() const {
-  return {config_.vocab_size, config_.max_tokens(), config_.token_types, config_.first_position,
-          config_.pad_token_id.value_or(-1)};
+  return {config_.vocab_size,
+          config_.max_tokens(),
+          config_.token_types,
+          config_.first_position,
+          config_.pad_token_id.value_or(-1),
+          config_.targets(),
+          config_.decoder_start_token_id};
 }
 
 std::unique_ptr<Model> make_model(const ModelConfig& config) {

@@ -21,10 +21,13 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  /// Errors: a layer is wanted that there isn't; logits of a model without a head.
+  /// Errors: a layer or a stack of layers is wanted that there isn't; logits of a model without a
+  /// head; an encoder-decoder's batch has no targets.
   Output forward(const Batch& batch, const Want& want, const Context& context) const;
   /// What the body's parameters begin with in a model with a head: "bert.".
   const std::string& base_prefix() const { return base_prefix_; }
+  /// Whether they do in this one: those of a body alone don't, nor those of some heads' classes.
+  bool prefixed() const { return prefixed_; }
 
   const ModelConfig& config() const { return config_; }
   ModelConfig& config() { return config_; }
@@ -35,6 +38,7 @@ class Model {
  private:
   ModelConfig config_;
   std::string base_prefix_;
+  bool prefixed_;
   ParameterList parameters_;
   std::unique_ptr<Body> body_;
   std::optional<Head> head_;

@@ -52,7 +52,7 @@ void initialize(Parameter& parameter, double deviation, std::uint64_t seed) {
       RandomStream random(seed, random_site(parameter.name));
       float* data = value.mutable_data<float>();
       for (std::int64_t i = 0; i < value.count(); ++i)
-        data[i] = static_cast<float>(deviation * random.normal());
+        data[i] = static_cast<float>(deviation * parameter.deviation * random.normal());
     }
   }
   parameter.variable = Variable::parameter(value);

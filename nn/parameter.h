@@ -26,6 +26,7 @@ struct Parameter {
   Init init = Init::normal;
   bool decay = true;  ///< biases and norms are not decayed
   Part part = Part::body;
+  double deviation = 1;  ///< of its first values, in units of the configuration's
   /// Other names under which a file may hold it: those of a head that shares it.
   std::vector<std::string> aliases = {};
   Variable variable = {};  ///< a leaf, or a constant when frozen; undefined until loaded or initialised
@@ -69,7 +70,7 @@ class Scope {
   Part part_;
 };
 
-/// Gives `parameter` its initial value: normal(0, deviation), zeros or ones. The bits depend on the
+/// Gives `parameter` its initial value: normal(0, deviation · its own), zeros or ones. The bits depend on the
 /// seed and the parameter's name alone, not on what else the model has.
 void initialize(Parameter& parameter, double deviation, std::uint64_t seed);
 

@@ -45,7 +45,9 @@ Task parse_task(std::string_view text) {
 const char* class_suffix(Task task) { return entry(task).class_suffix; }
 
 Task task_of_class(std::string_view class_name) {
-  if (class_name.ends_with("LMHeadModel")) return Task::causal_lm;  // GPT2LMHeadModel
+  if (class_name.ends_with("WithLMHeadModel")) return Task::seq2seq_lm;  // T5's before 2020
+  if (class_name.ends_with("LMHeadModel")) return Task::causal_lm;       // GPT2LMHeadModel
+  if (class_name.ends_with("EncoderModel")) return Task::embedding;      // T5EncoderModel
   for (const TaskName& known : kTasks)
     if (known.task != Task::embedding && class_name.ends_with(known.class_suffix))
       return known.task;

@@ -17,6 +17,13 @@ enum class Task {
   embedding,  ///< one vector per sequence: the mean of its tokens, normalised
 };
 
+/// What the decoder of an encoder-decoder begins from.
+enum class Targets {
+  none,     ///< there is no decoder
+  given,    ///< what the caller says
+  shifted,  ///< the encoder's tokens behind a start token, without the last (T5's classifiers)
+};
+
 /// Whether the head has no parameters: such a model is transformers' bare one.
 constexpr bool is_bare(Task task) { return task == Task::none || task == Task::embedding; }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "distill/model_directory.h"
+#include "nn/config_keys.h"
 #include "nn/weights/weight_files.h"
 #include "tensor/shape.h"
 #include "tools/arguments.h"
@@ -41,12 +42,15 @@ int inspect(const std::string& path) {
   if (std::filesystem::is_directory(path)) {
     const ModelDirectory directory = ModelDirectory::open(path);
     const ModelConfig& config = directory.config;
-    text += "model        " + config.model_type + ", " + std::to_string(config.layers) + " layers x " +
+    const std::string decoder =
+        config.has_decoder() ? " + " + std::to_string(config.decoder_layers) : "";
+    text += "model        " + config.model_type + ", " + std::to_string(config.layers) + decoder + " layers x " +
             std::to_string(config.hidden_size) + ", " + std::to_string(config.heads) + " heads, feed-forward " +
             std::to_string(config.intermediate_size) + "\n";
     text += "task         " + std::string(name(config.task)) + "\n";
     text += "parameters   " + std::to_string(make_model(config)->parameters().count()) + "\n";
-    text += "positions    " + std::to_string(config.max_tokens()) + ", max length " +
+    const bool endless = config.max_tokens() == kMostPositions;  // T5 counts distances
+    text += "positions    " + (endless ? "any number" : std::to_string(config.max_tokens())) + ", max length " +
             std::to_string(directory.max_length(0)) + ", pairs as " + name(directory.facts.pair_style) + "\n";
     text += "vocabulary   " + std::to_string(directory.tokenizer.vocab_size()) + " pieces, " +
             (directory.tokenizer.options().lowercase ? "lower-cased" : "cased") + "\n";

@@ -32,6 +32,22 @@ Tensor by_heads(const Tensor& rows, std::int64_t head_dim) {
   return rows.reshape({rows.shape()[0], rows.shape()[1] / head_dim, head_dim}).permute({1, 0, 2});
 }
 
+// The stacks of layers of an encoder-decoder, or the only one: what the names of their tensors begin
+// with, and what is wanted of them.
+struct Stack {
+  const char* prefix;
+  LayerWants& wanted;
+  std::int64_t layers;
+  bool hidden;  // there are hidden states, too
+};
+
+std::vector<Stack> stacks_of(const ModelConfig& config, Want& want) {
+  if (!config.has_decoder()) return {{"", want, config.layers, true}};
+  return {{"encoder.", want.encoder, config.layers, true},
+          {"decoder.", want, config.decoder_layers, true},
+          {"cross.", want.cross, config.decoder_layers, false}};
+}
+
 // One stack's tensors, each under `prefix`, kind and layer.
 void add_layers(TensorFile& file, const std::string& prefix, const LayerTensors& tensors,
                 const ModelConfig& config, const Ragged& ragged) {
@@ -50,7 +66,7 @@ struct Outputs {
   std::string model, text, pair, out, task, want;
   std::vector<std::string> rename;
   bool has_text = false, has_pair = false;
-  std::vector<std::int32_t> ids, types;
+  std::vector<std::int32_t> ids, types, targets;
   int threads = 0;
 
   int run() const {
@@ -62,7 +78,13 @@ struct Outputs {
     const Want wanted = parse_want(config);
     const LoadedModel loaded = load_model(model, config, {.frozen = true, .rename = rename});
     if (wanted.logits) check_trained_head(loaded.report, model);
-    const TokenSequence sequence = has_text ? tokenized() : TokenSequence{ids, types};
+    check(targets.empty() == (config.targets() != Targets::given), "--target-ids: ",
+          targets.empty() ? "expected what the decoder reads: its start token " +
+                                std::to_string(config.decoder_start_token_id) +
+                                " and what comes behind it"
+                          : "this model and head have no decoder that reads them");
+    TokenSequence sequence = has_text ? tokenized() : TokenSequence{ids, types};
+    sequence.target_ids = targets;
     const TokenSequence* only = &sequence;
     const NoGrad off;
     const Batch batch = make_batch({&only, 1}, loaded.model->limits());
@@ -75,7 +97,13 @@ struct Outputs {
           config.task == Task::sequence_classification || config.task == Task::embedding;
       file.add("logits", pooled ? logits.reshape({-1}) : logits);
     }
-    add_layers(file, "", output, config, batch.ragged);
+    if (config.has_decoder()) {
+      add_layers(file, "encoder.", output.encoder, config, batch.ragged);
+      add_layers(file, "decoder.", output, config, batch.target->ragged);
+      add_layers(file, "cross.", output.cross, config, batch.cross);
+    } else {
+      add_layers(file, "", output, config, batch.ragged);
+    }
     file.write(out);
     return 0;
   }
@@ -92,8 +120,10 @@ struct Outputs {
       for (const LayerTensorKind& kind : kLayerTensorKinds)
         if (part == kind.name) {
           known = true;
-          for (int layer = kind.first_layer; layer <= config.layers; ++layer)
-            (wanted.*kind.wanted).insert(layer);
+          for (const Stack& stack : stacks_of(config, wanted))
+            if (stack.hidden || kind.wanted != &LayerWants::hidden)
+              for (int layer = kind.first_layer; layer <= stack.layers; ++layer)
+                (stack.wanted.*kind.wanted).insert(layer);
         }
       check(known, "--want: expected some of ", names, ", found '", part, "'");
     }
@@ -119,6 +149,10 @@ void add_outputs(CLI::App& app, Action& action) {
   CLI::Option* pair = command->add_option("--pair", outputs.pair, "Its second text")->needs(text);
   command->add_option("--ids", outputs.ids, "Token ids instead of a text")->delimiter(',');
   command->add_option("--types", outputs.types, "Their token types")->delimiter(',');
+  command
+      ->add_option("--target-ids", outputs.targets,
+                   "What an encoder-decoder's decoder reads: its start token, then what it wrote")
+      ->delimiter(',');
   command->add_option("--task", outputs.task,
                       "Which head, instead of config.json's: sequence-classification, masked-lm, "
                       "embedding, none, …");
@@ -127,7 +161,8 @@ void add_outputs(CLI::App& app, Action& action) {
                       "(default: hidden, and logits where there is a head)");
   command
       ->add_option("--out", outputs.out,
-                   "safetensors file: logits, hidden.0 (embeddings) to hidden.N, attention.1 to …")
+                   "safetensors file: logits, hidden.0 (embeddings) to hidden.N, attention.1 to …; "
+                   "of an encoder-decoder encoder.hidden.0, decoder.hidden.0, cross.attention.1 …")
       ->required();
   add_threads(*command, outputs.threads);
   command->callback([&action, text, pair] {

@@ -6,6 +6,7 @@
 namespace retort {
 
 extern const Architecture kAlbert, kBert, kDecoder, kDistilBert, kElectra, kGemma2, kGemma3, kGpt2,
-    kGptNeo, kLlama, kMistral, kMobileBert, kModernBert, kQwen2, kQwen3, kRoberta, kXlmRoberta;
+    kGptNeo, kLlama, kMistral, kMobileBert, kModernBert, kMt5, kQwen2, kQwen3, kRoberta, kT5,
+    kXlmRoberta;
 
 }  // namespace retort

@@ -1,8 +1,10 @@
 #include "nn/weights/load.h"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_set>
 
+#include "nn/architecture.h"
 #include "nn/weights/weight_files.h"
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
@@ -10,13 +12,18 @@
 namespace retort {
 namespace {
 
-// The names under which a file may hold a parameter, the usual one first. base_prefix: "bert.", which a
-// file lacks that holds a body alone.
-std::vector<std::string> spellings(const Parameter& parameter, const std::string& base_prefix, bool bare) {
-  std::vector<std::string> result = {parameter.name};
-  if (bare) result.push_back(base_prefix + parameter.name);
-  result.insert(result.end(), parameter.aliases.begin(), parameter.aliases.end());
-  if (parameter.name.starts_with(base_prefix)) result.push_back(parameter.name.substr(base_prefix.size()));
+// The names under which a file may hold one of the model's parameters, the usual one first. A file may
+// lack the base prefix ("bert.", where it holds a body alone) or have it where the model doesn't.
+std::vector<std::string> spellings(const Parameter& parameter, const Model& model) {
+  const std::string& prefix = model.base_prefix();
+  std::vector<std::string> result;
+  const auto add = [&](const std::string& name) {
+    result.push_back(name);
+    if (!model.prefixed()) result.push_back(prefix + name);
+    else if (name.starts_with(prefix)) result.push_back(name.substr(prefix.size()));
+  };
+  add(parameter.name);
+  for (const std::string& alias : parameter.aliases) add(alias);
   const std::size_t plain = result.size();
   for (std::size_t i = 0; i < plain; ++i) {  // TensorFlow's names of norm weights
     std::string old = result[i];
@@ -28,13 +35,44 @@ std::vector<std::string> spellings(const Parameter& parameter, const std::string
   return result;
 }
 
-// Buffers that older versions of transformers saved and that can be computed: it ignores them too.
+// What older versions of transformers saved and nothing needs: it ignores them too.
 bool is_computed(const std::string& name) {
   constexpr std::string_view kEnds[] = {"position_ids",      ".attn.bias",
                                         ".attn.masked_bias", ".attn.attention.bias",
-                                        ".attn.attention.masked_bias", "rotary_emb.inv_freq"};
+                                        ".attn.attention.masked_bias", "rotary_emb.inv_freq",
+                                        // never read: T5's cross-attention has no positions
+                                        "EncDecAttention.relative_attention_bias.weight"};
   return std::any_of(std::begin(kEnds), std::end(kEnds),
                      [&](std::string_view end) { return name.ends_with(end); });
+}
+
+bool same_numbers(const TensorEntry& a, const TensorEntry& b) {
+  return a.dtype == b.dtype && a.shape == b.shape && a.strides == b.strides &&
+         a.bytes.size() == b.bytes.size() &&
+         (a.bytes.data() == b.bytes.data() ||
+          std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0);
+}
+
+// Whether a language-model head shares the table of words. transformers, too, believes the files
+// more than config.json: two tables with different numbers in them aren't one, and of T5 one table
+// alone is both.
+bool tied(const ModelConfig& config, const WeightFiles& files) {
+  const bool by_files = find_architecture(config.model_type, "model").tied_by_files;
+  if (!config.tie_word_embeddings && !by_files) return false;
+  ModelConfig one = config, two = config;
+  one.tie_word_embeddings = true;
+  two.tie_word_embeddings = false;
+  const auto shared = make_model(one), apart = make_model(two);
+  for (const Parameter& words : shared->parameters())
+    for (const std::string& alias : words.aliases) {
+      if (!apart->parameters().find(alias)) continue;  // another name of the words themselves
+      const WeightFiles::Weight* own = files.find(alias);
+      const WeightFiles::Weight* table = nullptr;
+      for (const std::string& spelling : spellings(words, *shared))
+        if (!table && spelling != alias) table = files.find(spelling);
+      return !own || !table || same_numbers(*own->tensor, *table->tensor);
+    }
+  return config.tie_word_embeddings;
 }
 
 // "[2, 3]", of any number of dimensions.
@@ -64,20 +102,24 @@ Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, boo
 
 }  // namespace
 
-LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& config,
+LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& given,
                        const LoadOptions& options) {
   const WeightFiles files(directory, Renames(options.rename));
+  ModelConfig config = given;
+  config.tie_word_embeddings = tied(given, files);
   LoadedModel result{make_model(config), {}};
   Model& model = *result.model;
-  const bool bare = is_bare(config.task);
   std::unordered_set<const TensorEntry*> used;
   for (Parameter& parameter : model.parameters()) {
     const bool head = parameter.part == Part::head;
     const WeightFiles::Weight* weight = nullptr;
-    for (const std::string& spelling : spellings(parameter, model.base_prefix(), bare))
+    for (const std::string& spelling : spellings(parameter, model))
       if (const WeightFiles::Weight* found = files.find(spelling)) {
         used.insert(found->tensor);
         if (!weight) weight = found;
+        check(same_numbers(*weight->tensor, *found->tensor), files.path().string(), ": ",
+              weight->name, " and ", found->name, " are one parameter of a ", config.model_type,
+              " and hold different numbers");
       }
     if (weight && !(head && options.fresh_head)) {
       parameter.variable = take(*weight, parameter, options.frozen);

@@ -38,10 +38,12 @@ struct LoadedModel {
   LoadReport report;
 };
 
-/// Reads DIR's weights into the model that `config` describes. Names may lack the base prefix (a body
-/// alone) or have it where the model is a body alone, and may use the old gamma/beta; f16, bf16 and f64 files are converted to f32. Missing head
+/// Reads DIR's weights into the model that `config` describes, except that a language-model head
+/// has a table of its own where the files hold one that isn't the table of words. Names may lack the base prefix (a body
+/// alone) or have it where the model doesn't, and may use the old gamma/beta; f16, bf16 and f64 files are converted to f32. Missing head
 /// or pooler weights are initialised and reported. Errors: any other weight is missing, a shape
-/// differs (names the tensor, both shapes and the file), and those of WeightFiles.
+/// differs (names the tensor, both shapes and the file), two names of one parameter hold different
+/// numbers, and those of WeightFiles.
 LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig& config,
                        const LoadOptions& options = {});
 /// With the directory's own config.json.

@@ -54,7 +54,8 @@ class Golden {
   double tolerance(const std::string& name) const {
     return record_.find("tensors")->find(name)->find("tolerance")->as_number(name);
   }
-  /// The sequences under `prefix` ("" or "train.0."), in the order of their labels.
+  /// The sequences under `prefix` ("" or "train.0."), in the order of their labels; of
+  /// encoder-decoders with targets.
   std::vector<TokenSequence> sequences(const std::string& prefix) const {
     const auto ids = integers(prefix + "ids"), types = integers(prefix + "types"),
                offsets = integers(prefix + "offsets");
@@ -62,6 +63,10 @@ class Golden {
     for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
       result.push_back({{ids.begin() + offsets[i], ids.begin() + offsets[i + 1]},
                         {types.begin() + offsets[i], types.begin() + offsets[i + 1]}});
+    if (!file_.find(prefix + "targets")) return result;
+    const auto targets = integers(prefix + "targets"), ends = integers(prefix + "target_offsets");
+    for (std::size_t i = 0; i < result.size(); ++i)
+      result[i].target_ids = {targets.begin() + ends[i], targets.begin() + ends[i + 1]};
     return result;
   }
 

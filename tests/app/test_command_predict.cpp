@@ -266,4 +266,57 @@ TEST_CASE("outputs writes what the model computes", "[command]") {
   CHECK(SafetensorsFile(out).find("logits") == nullptr);
   CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--task", "masked-lm"})), "no trained head"));
   CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--task", "dreams"})), "dreams"));
+  CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--target-ids", "0"})), "no decoder"));
+}
+
+TEST_CASE("outputs writes each stack of an encoder-decoder", "[command][t5]") {
+  const Folder folder("outputs-t5");
+  const fs::path out = folder.path() / "out.safetensors";
+  const auto outputs = [&](const Arguments& rest) {
+    return Arguments{"outputs", "--model", RETORT_SOURCE_DIR "/tests/golden/architectures/t5",
+                     "--ids",   "5,9,7,1", "--out", out.string()} + rest;
+  };
+  // Two layers that encode, three that decode; three heads of 5 columns.
+  output_of(outputs({"--target-ids", "0,9", "--want", "logits,hidden,attention,scores,query,key,value"}));
+  const SafetensorsFile file(out);
+  CHECK(file.entries().size() == 1 + (3 + 5 * 2) + (4 + 5 * 3) + 5 * 3);
+  const auto shape = [&](const std::string& name) {
+    INFO(name);
+    REQUIRE(file.find(name) != nullptr);
+    return file.find(name)->shape;
+  };
+  using Sizes = std::vector<std::int64_t>;
+  CHECK(shape("logits") == Sizes{2, 43});
+  CHECK(shape("encoder.hidden.2") == Sizes{4, 12});
+  CHECK(shape("decoder.hidden.0") == Sizes{2, 12});
+  CHECK(shape("encoder.attention.1") == Sizes{3, 4, 4});
+  CHECK(shape("decoder.scores.3") == Sizes{3, 2, 2});
+  CHECK(shape("cross.attention.1") == Sizes{3, 2, 4});
+  CHECK(shape("cross.query.2") == Sizes{3, 2, 5});
+  CHECK(shape("cross.key.3") == Sizes{3, 4, 5});
+  CHECK(contains(complaint_of(outputs({})), "--target-ids: expected what the decoder reads: its start token 0"));
+  CHECK(contains(complaint_of(outputs({"--target-ids", "0,99"})), "target id 99"));
+  // The encoder alone has one stack.
+  output_of(outputs({"--task", "embedding", "--want", "hidden"}));
+  CHECK(SafetensorsFile(out).find("hidden.2")->shape == Sizes{4, 12});
+  CHECK(contains(complaint_of(outputs({"--task", "embedding", "--target-ids", "0"})), "no decoder"));
+}
+
+TEST_CASE("An encoder-decoder is made, described and run on a text", "[command][t5]") {
+  const Folder folder("init-t5");
+  const std::string model = (folder.path() / "model").string(), out = (folder.path() / "out.safetensors").string();
+  const auto config = folder.write("config.json", R"({"model_type":"t5","d_model":8,"d_kv":3,"d_ff":6,"num_layers":2,
+                                                      "num_decoder_layers":3,"num_heads":2})");
+  output_of({"init", "--config", config.string(), "--vocab", RETORT_SOURCE_DIR "/tests/golden/tokenizer_vocab.txt", "--out",
+             model});
+  const std::string text = output_of({"inspect", model});
+  CHECK(contains(text, "t5, 2 + 3 layers x 8"));
+  CHECK(contains(text, "positions    any number"));
+  CHECK(contains(text, "decoder.block.2.layer.1.EncDecAttention.q.weight"));
+  output_of({"outputs", "--model", model, "--text", "a b", "--target-ids", "0", "--out", out});
+  const SafetensorsFile file(out);
+  REQUIRE(file.find("encoder.hidden.2") != nullptr);
+  REQUIRE(file.find("decoder.hidden.3") != nullptr);
+  CHECK(file.find("decoder.hidden.3")->shape == std::vector<std::int64_t>{1, 8});
+  CHECK(file.find("encoder.hidden.2")->shape[0] > 1);
 }

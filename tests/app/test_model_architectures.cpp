@@ -38,16 +38,42 @@ LoadedModel load_for(const Golden& golden, Task task, bool frozen = false) {
   return load_model(golden.path(), config, {.frozen = frozen});
 }
 
-// The name that a parameter has in a model with a head.
-std::string full_name(const Model& model, const Parameter& parameter) {
-  return (is_bare(model.config().task) ? model.base_prefix() : "") + parameter.name;
+std::set<std::string> names_in(const Golden& golden) {
+  std::set<std::string> names;
+  const SafetensorsFile file(golden.path() / "model.safetensors");
+  for (const TensorEntry& entry : file.entries()) names.insert(entry.name);
+  return names;
 }
 
-Want everything_of_layers(const Model& model) {
-  Want want;
+// The name that a parameter has in the golden files.
+std::string golden_name(const std::set<std::string>& names, const Model& model,
+                        const Parameter& parameter) {
+  const std::string& prefix = model.base_prefix();
+  if (names.contains(prefix + parameter.name)) return prefix + parameter.name;
+  const bool longer = parameter.name.starts_with(prefix) && !names.contains(parameter.name);
+  return parameter.name.substr(longer ? prefix.size() : 0);
+}
+
+// The golden sequences as the model takes them.
+Batch golden_batch(const Golden& golden, const Model& model) {
+  std::vector<TokenSequence> sequences = golden.sequences("");
+  if (model.config().targets() != Targets::given)
+    for (TokenSequence& sequence : sequences) sequence.target_ids.clear();
+  return batch_of(sequences, model);
+}
+
+void want_everything(LayerWants& wants, std::int64_t layers) {
   for (const LayerTensorKind& kind : kLayerTensorKinds)
-    for (int layer = kind.first_layer; layer <= model.config().layers; ++layer)
-      (want.*kind.wanted).insert(layer);
+    for (int layer = kind.first_layer; layer <= layers; ++layer) (wants.*kind.wanted).insert(layer);
+}
+
+Want everything_of_layers(const ModelConfig& config) {
+  Want want;
+  want_everything(want, config.has_decoder() ? config.decoder_layers : config.layers);
+  if (!config.has_decoder()) return want;
+  want_everything(want.encoder, config.layers);
+  want_everything(want.cross, config.decoder_layers);
+  want.cross.hidden.clear();
   return want;
 }
 
@@ -65,20 +91,33 @@ void check_values(const Golden& golden, const std::string& name, std::vector<dou
   CHECK(largest(differences(ours, expected)) <= golden.tolerance(name));
 }
 
+// prefix: what golden names of this stack begin with.
+void check_layers(const Golden& golden, const std::string& prefix, const LayerWants& wanted,
+                  const LayerTensors& given) {
+  for (const LayerTensorKind& kind : kLayerTensorKinds) {
+    CHECK((given.*kind.given).size() == (wanted.*kind.wanted).size());
+    for (const auto& [layer, value] : given.*kind.given)
+      check_values(golden, prefix + kind.name + "." + std::to_string(layer), numbers(value));
+  }
+}
+
 void check_forward(const Golden& golden, Task task) {
   INFO(name(task));
   const LoadedModel loaded = load_for(golden, task, true);
   CHECK(loaded.report.fresh.empty());
   const Model& model = *loaded.model;
-  const Want want = everything_of_layers(model);
-  const Batch batch = batch_of(golden.sequences(""), model);
+  const ModelConfig& config = model.config();
+  const Want want = everything_of_layers(config);
+  const Batch batch = golden_batch(golden, model);
   const Output output = model.forward(batch, want, {});
   check_values(golden, std::string("logits.") + name(task), numbers(output.logits));
-  for (const LayerTensorKind& kind : kLayerTensorKinds) {
-    CHECK((output.*kind.given).size() == (want.*kind.wanted).size());
-    for (const auto& [layer, value] : output.*kind.given)
-      check_values(golden, std::string(kind.name) + "." + std::to_string(layer), numbers(value));
+  if (config.has_decoder()) check_layers(golden, "encoder.", want.encoder, output.encoder);
+  if (config.targets() == Targets::given) {
+    check_layers(golden, "decoder.", want, output);
+    check_layers(golden, "cross.", want.cross, output.cross);
   }
+  if (!config.has_decoder())
+    check_layers(golden, config.decoder_layers > 0 ? "encoder." : "", want, output);
   // Asking for the layers changes nothing.
   CHECK(numbers(model.forward(batch, {}, {}).logits) == numbers(output.logits));
 }
@@ -86,16 +125,17 @@ void check_forward(const Golden& golden, Task task) {
 // The gradients of the sum over heads of logits · cotangent, by full name.
 std::map<std::string, std::vector<double>> gradients_of(const Golden& golden) {
   std::map<std::string, std::vector<double>> found;
+  const std::set<std::string> names = names_in(golden);
   for (const Task task : tasks_of(golden)) {
     const LoadedModel loaded = load_for(golden, task);
     const Model& model = *loaded.model;
-    const Variable logits = model.forward(batch_of(golden.sequences(""), model), {}, {}).logits;
+    const Variable logits = model.forward(golden_batch(golden, model), {}, {}).logits;
     const auto cotangent = golden.values<float>(std::string("cotangent.") + name(task), DType::f32);
     backward(sum(logits * Variable(Tensor::from(cotangent).reshape(logits.shape()))));
     for (const Parameter& parameter : model.parameters()) {
       if (!parameter.variable.gradient().defined()) continue;
       const auto gradient = numbers(parameter.variable.gradient());
-      auto& sum_of_heads = found[full_name(model, parameter)];
+      auto& sum_of_heads = found[golden_name(names, model, parameter)];
       sum_of_heads.resize(gradient.size());
       for (std::size_t i = 0; i < gradient.size(); ++i) sum_of_heads[i] += gradient[i];
     }
@@ -151,18 +191,17 @@ TEST_CASE("What one head's file doesn't need is reported", "[model][golden]") {
   for (const std::string& name : golden_names()) {
     INFO(name);
     const Golden golden(name);
-    std::set<std::string> used, held;
-    const SafetensorsFile file(golden.path() / "model.safetensors");
-    for (const TensorEntry& entry : file.entries()) held.insert(entry.name);
+    const std::set<std::string> held = names_in(golden);
+    std::set<std::string> used;
     for (const Task task : tasks_of(golden)) {
       const LoadedModel loaded = load_for(golden, task, true);
       std::set<std::string> of_task;
       for (const Parameter& parameter : loaded.model->parameters())
-        of_task.insert(full_name(*loaded.model, parameter));
+        of_task.insert(golden_name(held, *loaded.model, parameter));
       for (const std::string& unused : loaded.report.unused) CHECK(of_task.insert(unused).second);
       CHECK(of_task == held);  // what it has and what it reports, and nothing else
       for (const Parameter& parameter : loaded.model->parameters())
-        used.insert(full_name(*loaded.model, parameter));
+        used.insert(golden_name(held, *loaded.model, parameter));
     }
     CHECK(used == held);  // every tensor belongs to some head
   }
@@ -177,14 +216,16 @@ TEST_CASE("Every architecture is saved and read back as it is", "[model][golden]
       const LoadedModel loaded = load_for(golden, task);
       save_model(*loaded.model, folder.path());
       ModelConfig config = ModelConfig::read(folder.path());
-      CHECK(config.task == (task == Task::embedding ? Task::none : task));
+      // Encoder-decoders have a class for sentence embedding, others the body's.
+      const bool own_class = task != Task::embedding || config.decoder_layers > 0;
+      CHECK(config.task == (own_class ? task : Task::none));
       config.task = task;
       const LoadedModel again = load_model(folder.path(), config);
       CHECK(again.report.fresh.empty());
       CHECK(again.report.unused.empty());
-      const auto sequences = golden.sequences("");
-      CHECK(numbers(again.model->forward(batch_of(sequences, *again.model), {}, {}).logits) ==
-            numbers(loaded.model->forward(batch_of(sequences, *loaded.model), {}, {}).logits));
+      const Batch batch = golden_batch(golden, *again.model);
+      CHECK(numbers(again.model->forward(batch, {}, {}).logits) ==
+            numbers(loaded.model->forward(batch, {}, {}).logits));
       // Written from what it knows alone, the configuration is the same model's.
       config.raw = {};
       const ModelConfig bare = ModelConfig::parse(config.to_json(), "config.json");
@@ -193,8 +234,8 @@ TEST_CASE("Every architecture is saved and read back as it is", "[model][golden]
       for (Parameter& parameter : rebuilt->parameters())
         parameter.variable = again.model->parameters().find(parameter.name)->variable;
       if (bare.task == task)
-        CHECK(numbers(rebuilt->forward(batch_of(sequences, *rebuilt), {}, {}).logits) ==
-              numbers(again.model->forward(batch_of(sequences, *again.model), {}, {}).logits));
+        CHECK(numbers(rebuilt->forward(batch, {}, {}).logits) ==
+              numbers(again.model->forward(batch, {}, {}).logits));
     }
   }
 }
@@ -234,7 +275,7 @@ TEST_CASE("Dropout touches every architecture's training and nothing else", "[mo
     ModelConfig config = ModelConfig::read(golden.path());
     config.set_dropout(0.2);
     const LoadedModel loaded = load_model(golden.path(), config);
-    const Batch batch = batch_of(golden.sequences(""), *loaded.model);
+    const Batch batch = golden_batch(golden, *loaded.model);
     const auto logits = [&](const Context& context) {
       return numbers(loaded.model->forward(batch, {}, context).logits);
     };
@@ -262,23 +303,34 @@ TEST_CASE("A student of every architecture has its teacher's layers", "[model][g
     // All of them give the teacher, and the first ones what it has at that depth.
     std::vector<int> all;
     for (int layer = 1; layer <= layers; ++layer) all.push_back(layer);
-    const auto whole = cut_student(teacher, {.layers = all, .type = "same"});
-    const auto sequences = golden.sequences("");
+    std::vector<int> decoder, decoder_ends;
+    const bool decodes = teacher.config().has_decoder();
+    for (int layer = 1; decodes && layer <= teacher.config().decoder_layers; ++layer)
+      decoder.push_back(layer);
+    if (decodes) decoder_ends = {1, decoder.back()};
+    const auto whole =
+        cut_student(teacher, {.layers = all, .decoder_layers = decoder, .type = "same"});
+    struct Pass {
+      std::vector<double> logits, hidden;  // of an encoder-decoder the encoder's
+    };
     const auto pass = [&](const Model& model, int layer) {
       Want want;
-      want.hidden = {layer};
-      return model.forward(batch_of(sequences, model), want, {});
+      (decodes ? want.encoder : want).hidden = {layer};
+      const Output output = model.forward(golden_batch(golden, model), want, {});
+      return Pass{numbers(output.logits),
+                  numbers((decodes ? output.encoder : output).hidden.at(layer))};
     };
-    CHECK(numbers(pass(*whole.model, layers).logits) == numbers(pass(teacher, layers).logits));
+    CHECK(pass(*whole.model, layers).logits == pass(teacher, layers).logits);
     // The first and the last: another model, whose first layer is the teacher's.
-    const auto cut = cut_student(teacher, {.layers = {1, layers}, .type = "same"});
-    CHECK(numbers(pass(*cut.model, 1).hidden.at(1)) == numbers(pass(teacher, 1).hidden.at(1)));
+    const auto cut = cut_student(
+        teacher, {.layers = {1, layers}, .decoder_layers = decoder_ends, .type = "same"});
+    CHECK(pass(*cut.model, 1).hidden == pass(teacher, 1).hidden);
     CHECK(cut.model->config().layers == 2);
     const Folder folder("architectures-cut");
     save_model(*cut.model, folder.path());
     const LoadedModel again = load_model(folder.path());
     CHECK(again.report.fresh.empty());
-    CHECK(numbers(pass(*again.model, 2).logits) == numbers(pass(*cut.model, 2).logits));
+    CHECK(pass(*again.model, 2).logits == pass(*cut.model, 2).logits);
     if (teacher.config().model_type != "bert" && teacher.config().model_type != "distilbert")
       CHECK(contains(error_of([&] { cut_student(teacher, {.layers = {1}}); }), "use same"));
     if (teacher.config().model_type == "modernbert")

@@ -4,7 +4,8 @@ A Case is one architecture's tiny configuration with its heads. OUT/NAME/ is a H
 whose weight file holds the body once and the parameters of every head, plus golden.safetensors:
   ids, types, offsets            the tokens of all sequences end to end, without padding
   logits.TASK                    what each head gives
-  hidden.N, attention.N, scores.N, query.N, key.N, value.N
+  hidden.N, attention.N, scores.N, query.N, key.N, value.N; of an encoder-decoder those of the first head under
+                                 encoder., decoder. and cross., and targets, target_offsets
   cotangent.TASK, grad.NAME      gradients of the sum over heads of (logits * cotangent), for every parameter
 and golden.json (tolerances, tasks, versions). Values are computed in f64, sequence by sequence, and kept in
 f32, which is far finer than the tolerances.
@@ -49,6 +50,11 @@ class Case:
     token_types: bool = True
     seed: int = 0                  # write_all looks for one
     lengths: tuple = LENGTHS
+    # Of encoder-decoders:
+    target_lengths: tuple = ()     # of what the decoder reads in tasks that say so
+    prepare: object = None         # what is done to each model that is made: (model, task)
+    strip_prefix: bool = False     # the file has names without the base prefix
+    config_changes: dict = dataclasses.field(default_factory=dict)  # of config.json's keys; None takes one away
 
 
 # ---- attention, as it is recorded --------------------------------------------------------------------
@@ -56,17 +62,21 @@ class Case:
 RECORD = []
 
 
-def recording_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, softcap=None, **_):
+def recording_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, softcap=None,
+                        position_bias=None, **_):
     shared = query.shape[1] // key.shape[1]
     keys, values = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
     scores = query @ keys.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
+    if position_bias is not None:
+        scores = scores + position_bias
     if attention_mask is not None:
         mask = attention_mask[..., :keys.shape[-2]].to(scores.dtype)
         scores = torch.where(mask <= torch.finfo(torch.float32).min / 2, -torch.inf, scores + mask)
     probabilities = scores.softmax(-1)
-    RECORD.append(dict(attention=probabilities, scores=scores, query=query, key=key, value=value))
+    RECORD.append(dict(stack=getattr(module, "stack", ""), attention=probabilities, scores=scores, query=query, key=key,
+                       value=value))
     return (probabilities @ values).transpose(1, 2).contiguous(), probabilities
 
 
@@ -81,8 +91,10 @@ def base_prefix(model_class):
     return model_class.base_model_prefix + "."
 
 
-def full_name(model, task, name):
-    """The name that a parameter has in a model with a head."""
+def full_name(case, model, task, name):
+    """The name that a parameter has in the golden files: that of a model with a head."""
+    if case.strip_prefix:
+        return name.removeprefix(base_prefix(type(model)))
     return base_prefix(type(model)) + name if task in ("none", "embedding") else name
 
 
@@ -94,7 +106,7 @@ def randomise(case, model, task):
     """Values that depend on the parameter's name alone, so that heads share one body."""
     with torch.no_grad():
         for name, p in model.named_parameters():
-            name = full_name(model, task, name)
+            name = full_name(case, model, task, name)
             generator = torch.Generator().manual_seed(zlib.crc32(name.encode()) + case.seed)
             noise = torch.randn(p.shape, generator=generator, dtype=torch.float32)
             if p.dim() == 1:
@@ -110,28 +122,40 @@ def build(case):
     for task, model_class in case.tasks.items():
         config = copy.deepcopy(case.config)
         config._attn_implementation = "recording"
-        models[task] = randomise(case, model_class(config), task)
+        model = model_class(config)
+        if case.prepare:
+            case.prepare(model, task)
+        models[task] = randomise(case, model, task)
     return models
 
 
 def random_rows(case, generator):
-    """[(ids, types)]: types begin with 0 and change to 1 once, as those of a pair do."""
+    """[(ids, types, targets)]: types begin with 0 and change to 1 once, as those of a pair do. Targets begin with the
+    start token; sequences of encoder-decoders have ends, which their classifiers look at."""
     rows = []
     for n in case.lengths:
         ids = torch.randint(0, case.config.vocab_size - 1, (n,), generator=generator)
         pad = case.config.pad_token_id
         ids = ids + (ids >= pad).long() if pad is not None else ids  # PyTorch gives a pad's row no gradient
         cut = int(torch.randint(1, n + 1, (1,), generator=generator))
-        rows.append((ids, (torch.arange(n) >= cut).long() if case.token_types else torch.zeros(n).long()))
+        rows.append((ids, (torch.arange(n) >= cut).long() if case.token_types else torch.zeros(n).long(), None))
+    for i, n in enumerate(case.target_lengths):
+        ids = rows[i][0]
+        ids[[0, len(ids) * 2 // 3]] = case.config.eos_token_id
+        target = torch.randint(0, case.config.vocab_size, (n,), generator=generator)
+        target[0] = case.config.decoder_start_token_id
+        rows[i] = (*rows[i][:2], target)
     return rows
 
 
 def logits_of(case, model, task, row, **options):
     """(logits [rows, columns], everything that the model gives)"""
-    ids, types = row
+    ids, types, target = row
     inputs = dict(input_ids=ids[None], attention_mask=torch.ones_like(ids)[None])
     if case.token_types:
         inputs["token_type_ids"] = types[None]
+    if task == "seq2seq-lm":
+        inputs["decoder_input_ids"] = target[None]
     out = model(**(inputs | options), output_hidden_states=True)
     if task == "question-answering":
         return torch.stack([out.start_logits[0], out.end_logits[0]], -1), out
@@ -144,9 +168,16 @@ def logits_of(case, model, task, row, **options):
 
 def all_logits(case, model, task, rows, **options):
     """options: of the forward pass; functions of (ids, types) give a row's own."""
-    own = lambda row: {key: value(*row) if callable(value) else value for key, value in options.items()}
+    own = lambda row: {key: value(*row[:2]) if callable(value) else value for key, value in options.items()}
     with torch.no_grad():
         return torch.cat([logits_of(case, model, task, row, **own(row))[0] for row in rows])
+
+
+def hidden_states(out):
+    """{what names begin with: one stack's hidden states}"""
+    if hasattr(out, "encoder_hidden_states"):
+        return {"encoder.": out.encoder_hidden_states, "decoder.": out.decoder_hidden_states}
+    return {"": out.hidden_states}
 
 
 def values(case, models, rows):
@@ -158,14 +189,18 @@ def values(case, models, rows):
         RECORD.clear()
         with torch.no_grad():
             _, out = logits_of(case, model, task, row)
-        for i, h in enumerate(out.hidden_states):
-            parts.setdefault(f"hidden.{i}", []).append(h[0])
-        for i, layer in enumerate(RECORD):
+        for stack, states in hidden_states(out).items():
+            for i, h in enumerate(states):
+                parts.setdefault(f"{stack}hidden.{i}", []).append(h[0])
+        numbers = {}
+        for layer in RECORD:
+            stack = layer["stack"]
+            numbers[stack] = numbers.get(stack, 0) + 1
             for kind in KINDS:
                 x = layer[kind][0]
                 # Rows of q, k and v as [tokens, heads * head_dim]; maps flat, one block after the other.
                 x = x.transpose(0, 1).flatten(1) if kind in KINDS[2:] else x.flatten()
-                parts.setdefault(f"{kind}.{i + 1}", []).append(x)
+                parts.setdefault(f"{stack}{kind}.{numbers[stack]}", []).append(x)
     return found | {name: torch.cat(part) for name, part in parts.items()}
 
 
@@ -198,7 +233,7 @@ def gradients(case, models, rows, cotangent):
         (logits * cotangent[task].to(logits.dtype)).sum().backward()
         for name, p in model.named_parameters():
             if p.grad is not None:
-                name = full_name(model, task, name)
+                name = full_name(case, model, task, name)
                 found[name] = found.get(name, 0) + p.grad.clone()
         model.zero_grad()
     return found
@@ -240,10 +275,10 @@ def write_state(case, models, folder):
     """One file with the body and every head, under the names that transformers saves."""
     state = {}
     for task, model in models.items():
-        tied = set(model.all_tied_weights_keys) if task not in ("none", "embedding") else set()
+        tied = set(model.all_tied_weights_keys) if case.strip_prefix or task not in ("none", "embedding") else set()
         for name, value in model.state_dict().items():
             if name not in tied:
-                state.setdefault(full_name(model, task, name), value.contiguous())
+                state.setdefault(full_name(case, model, task, name), value.contiguous())
     safetensors.torch.save_file(state, str(folder / "model.safetensors"), metadata={"format": "pt"})
     return state
 
@@ -256,9 +291,12 @@ def write_case(out, case):
     rows = random_rows(case, generator)
     golden, single = values(case, double, rows), values(case, models, rows)
     record = {"versions": versions(), "tasks": list(case.tasks), "tensors": {}}
-    lengths = torch.tensor(case.lengths)
-    tensors = {"ids": torch.cat([ids for ids, _ in rows]).int(), "types": torch.cat([t for _, t in rows]).int(),
-               "offsets": torch.cat([torch.zeros(1).long(), lengths.cumsum(0)]).int()}
+    offsets = lambda lengths: torch.tensor([0, *lengths]).cumsum(0).int()
+    tensors = {"ids": torch.cat([row[0] for row in rows]).int(), "types": torch.cat([row[1] for row in rows]).int(),
+               "offsets": offsets(case.lengths)}
+    if case.target_lengths:
+        tensors |= {"targets": torch.cat([row[2] for row in rows]).int(),
+                    "target_offsets": offsets(case.target_lengths)}
     for key, value in golden.items():
         error = difference(single[key], value)
         bound = max(1e-5 * largest(value), 4 * error)
@@ -287,6 +325,8 @@ def write_case(out, case):
     config.pop("_attn_implementation", None)
     config["architectures"] = [next(iter(case.tasks.values())).__name__]
     config["dtype"] = "float32"
+    config |= case.config_changes
+    config = {key: value for key, value in config.items() if case.config_changes.get(key, 0) is not None}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     state = write_state(case, models, folder)
     safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, str(folder / "golden.safetensors"))
