@@ -182,7 +182,7 @@ void Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
 
 Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
                            const EncodeOptions& options) const {
-  const WorkspacePool::Lease lease(*workspaces_);
+  const WorkspacePool::Lease lease(*workspaces_, 0);
   return encode_in(*lease, text, pair, options);
 }
 
@@ -230,14 +230,13 @@ std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> 
   check(pairs.empty() || pairs.size() == texts.size(), "there are ", texts.size(), " texts but ",
         pairs.size(), " to pair them with");
   std::vector<Encoding> result(texts.size());
-  // Each worker keeps the workspace that its core's caches have.
   std::vector<std::optional<WorkspacePool::Lease>> leases(static_cast<std::size_t>(thread_count()));
   // Texts that a worker takes at a time: few enough for the last ones to end together.
   const auto count = static_cast<std::int64_t>(texts.size());
-  const std::int64_t grain = std::clamp<std::int64_t>(count / (8 * thread_count()), 1, 16);
+  const std::int64_t grain = std::clamp<std::int64_t>(count / (32 * thread_count()), 1, 16);
   parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end, int worker) {
     auto& lease = leases[static_cast<std::size_t>(worker)];
-    if (!lease) lease.emplace(*workspaces_);
+    if (!lease) lease.emplace(*workspaces_, static_cast<std::size_t>(worker));
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
       result[i] = encode_in(**lease, texts[i],
                             pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);

@@ -144,7 +144,10 @@ void Tokenizer::tokenize_raw(std::string_view word, PreTokens& tokens,
   const std::size_t before = made.size();
   for (const Piece& piece : tokens.pieces) model.tokenize(tokens.bytes(piece), made);
   if (raw_words_.rule() == RawWords::Rule::kBert) return;
-  for (Token& token : std::span(made).subspan(before)) token.begin = 1, token.end = 0;  // unknown
+  const std::span<Token> of_word = std::span(made).subspan(before);
+  if (tokens.pieces.size() == 1 && raw_words_.leaves(word, tokens.bytes(tokens.pieces[0])))
+    raw_words_.to_word(word, of_word);
+  else RawWords::forget_places(of_word);
 }
 
 // A copy of the text behind which RawWords::kSlack bytes may be read.

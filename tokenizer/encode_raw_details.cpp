@@ -21,6 +21,8 @@ Offsets spaces_around(std::string_view bytes) {
 
 // Words wait as RawIdWriter's do. Those whose tokens stand for their bytes one behind the other
 // are written from the tables; the others take the way through the parts: `long_way(word, begin)`.
+// Of BERT's words only those of printable ASCII are looked up, since what is taken away from others
+// may leave them their size.
 // `Make` appends the tokens of a word that isn't in the cache: make(word, tokens).
 template <class Make, class LongWay>
 class RawDetailWriter {
@@ -33,6 +35,7 @@ class RawDetailWriter {
         is_bytes_(rule != RawWords::Rule::kBert && rule != RawWords::Rule::kBlanks &&
                   rule != RawWords::Rule::kMarks),
         is_one_word_(rule == RawWords::Rule::kMarks),
+        only_ascii_(rule == RawWords::Rule::kBert),
         by_tables_(!out.wants_texts() && (is_bytes_ || !out.wants_blanks())),
         out_(out),
         make_(std::move(make)),
@@ -48,7 +51,8 @@ class RawDetailWriter {
     if (std::less<>()(at, text_.data()) || !std::less<>()(at, text_.data() + text_.size()))
       return add_first(at, size);
     const auto begin = static_cast<std::uint32_t>(at - text_.data());
-    if (size > WordCache::kMaxBytes || !by_tables_ || !(is_bytes_ || is_simple(at, size))) {
+    if (size > WordCache::kMaxBytes || !by_tables_ ||
+        (only_ascii_ && ascii::printables(at) < size)) {
       write_waiting();
       return long_way_(std::string_view(at, size), begin);
     }
@@ -74,11 +78,6 @@ class RawDetailWriter {
     std::uint32_t begin, size;
   };
 
-  // Whether all characters are printable ASCII but for a blank before the others.
-  bool is_simple(const char* at, std::size_t size) const {
-    const std::size_t blank = is_one_word_ && *at == ' ' ? 1 : 0;
-    return ascii::printables(at + blank) + blank >= size;
-  }
   WordCache::Found find(const WordKey& key, std::uint64_t hash) {
     return cache_.find(key, hash, [&](std::vector<Token>& made) {
       char bytes[16];
@@ -118,7 +117,7 @@ class RawDetailWriter {
   // Its first mark is aligned with what stands behind it.
   void add_first(const char* at, std::size_t size) {
     const auto begin = static_cast<std::uint32_t>(part_);
-    if (size <= WordCache::kMaxBytes && by_tables_ && is_simple(at, size)) {
+    if (size <= WordCache::kMaxBytes && by_tables_) {
       const WordKey key = WordKey::at(at, size);
       const WordCache::Found found = find(key, key.hash());
       if (found.ids != nullptr && found.lengths != nullptr && found.lengths[0] > 1) {
@@ -140,7 +139,7 @@ class RawDetailWriter {
   std::string_view text_;
   WordCache& cache_;
   const ShortWords& short_words_;
-  bool is_bytes_, is_one_word_, by_tables_;
+  bool is_bytes_, is_one_word_, only_ascii_, by_tables_;
   DetailWriter& out_;
   Make make_;
   LongWay long_way_;

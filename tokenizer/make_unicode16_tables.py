@@ -3,13 +3,11 @@
 
 The reference (Hugging Face tokenizers 0.23.3) matches with Oniguruma 6.9.10, which carries Unicode 16. General
 categories, scripts and the other properties are asked of that very engine, one property at a time over every code
-point. Grapheme cluster properties (for the Precompiled normaliser) come from the regex package, restricted to
-characters of age <= 16.0; simple case folding is Python's, with the letters of Unicode 15 and 16 added; the scripts
-of the UnicodeScripts pre-tokenizer are those of Unicode 9 (Scripts.txt).
+point. Grapheme cluster properties (for the Precompiled normaliser) come from the regex package without what
+Unicode 18 has added: the reference's clusters are those of Unicode 17, unassigned code points included. Simple case folding is Python's, with the
+letters of Unicode 15 and 16 added; the scripts of the UnicodeScripts pre-tokenizer are those of Unicode 9 (Scripts.txt).
 
-  make_unicode16_tables.py ages.tsv Scripts-9.0.0.txt > unicode16_tables.cpp      (tokenizers==0.23.3 regex==2026.11.15)
-
-ages.tsv has lines "first TAB last TAB version" (hexadecimal code points), as for make_unicode_tables.py.
+  make_unicode16_tables.py Scripts-9.0.0.txt > unicode16_tables.cpp      (tokenizers==0.23.3 regex==2026.11.15)
 """
 import sys
 
@@ -46,6 +44,11 @@ Zanabazar_Square""".split()
 FOLD_ADDITIONS = [(0x1C89, 0x1C89, 1), (0xA7CB, 0xA7CB, 0x264 - 0xA7CB), (0xA7CC, 0xA7CC, 1), (0xA7DA, 0xA7DA, 1),
                   (0xA7DC, 0xA7DC, 0x19B - 0xA7DC), (0x10D50, 0x10D65, 0x20)]
 
+# Characters of Unicode 18, which the regex package has: first, last.
+UNICODE_18 = [(0x5C8, 0x5C9), (0xB53, 0xB54), (0x1ADE, 0x1ADF), (0x1AEC, 0x1AF0), (0x10ECB, 0x10ECF), (0x10EF0, 0x10EF9),
+              (0x11DF0, 0x11DF0), (0x1D127, 0x1D128), (0x1D250, 0x1D252), (0x1D25B, 0x1D25C), (0x1D25F, 0x1D25F),
+              (0x1D280, 0x1D281)]
+
 ALL = [c for c in range(LIMIT) if not 0xD800 <= c < 0xE000]
 TEXT = "".join(map(chr, ALL))
 
@@ -71,12 +74,7 @@ def numbers(values, width=118):
     return "\n".join(lines + [line])
 
 
-def main(path_ages, path_scripts):
-    old = set()  # of age <= 16
-    with open(path_ages, encoding="ascii") as file:
-        for line in file:
-            first, last, _ = line.split()
-            old.update(range(int(first, 16), int(last, 16) + 1))
+def main(path_scripts):
     category, script, grapheme, flags, script9 = ([0] * LIMIT for _ in range(5))
     fold = [0] * LIMIT
     for index, name in enumerate(CATEGORIES[1:], 1):
@@ -89,12 +87,14 @@ def main(path_ages, path_scripts):
         for code in of_engine(pattern):
             flags[code] |= 1 << bit
     for index, name in enumerate(GRAPHEMES[1:], 1):
-        for code in of_regex(rf"\p{{GCB={name}}}") & old:
+        for code in of_regex(rf"\p{{GCB={name}}}"):
             grapheme[code] = index
     for bit, pattern in ((4, r"\p{Extended_Pictographic}"), (5, r"\p{InCB=Consonant}"), (6, r"\p{InCB=Linker}"),
                          (7, r"\p{InCB=Extend}")):
-        for code in of_regex(pattern) & old if bit > 4 else of_engine(pattern):
+        for code in of_regex(pattern) if bit > 4 else of_engine(pattern):
             grapheme[code] |= 1 << bit
+    for first, last in UNICODE_18:
+        grapheme[first:last + 1] = [0] * (last + 1 - first)
     for code in ALL:
         folded = chr(code).casefold()
         if len(folded) != 1:
@@ -156,6 +156,6 @@ const int kScriptCount = {len(SCRIPTS)};
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
     main(*sys.argv[1:])

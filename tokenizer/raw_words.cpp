@@ -106,6 +106,10 @@ void RawWords::find_plain(const Normalizer& normalizer) {
   }
 }
 
+void RawWords::forget_places(std::span<Token> tokens) {
+  for (Token& token : tokens) token.begin = 1, token.end = 0;
+}
+
 bool RawWords::write(std::string_view word, AlignedText& out) const {
   char written[64];
   std::size_t size = 0;
@@ -131,16 +135,31 @@ bool RawWords::write(std::string_view word, AlignedText& out) const {
   return true;
 }
 
+bool RawWords::leaves(std::string_view word, std::string_view written) const {
+  return rule_ == Rule::kBlanks && written.size() == kMark.size() + word.size() &&
+         written.starts_with(kMark) && written.ends_with(word);
+}
+
 // A mark has three bytes, where the word has one or (kBlanks) none. A mark alone before a word is
-// aligned with its first character, so that two tokens have the same place.
+// aligned with its first character, so that two tokens have the same place. A token that is a byte
+// of a character has all of its place.
 void RawWords::to_word(std::string_view word, std::span<Token> tokens) const {
-  if (rule_ == Rule::kBert || (rule_ == Rule::kMarks && word[0] != ' ')) return;
-  const std::uint32_t mark = rule_ == Rule::kMarks ? 1 : 0;
-  const auto size = static_cast<std::uint32_t>(kMark.size());
-  for (Token& token : tokens) {
-    token.begin = token.begin < size ? 0 : token.begin - size + mark;
-    token.end = token.end <= size ? 1 : token.end - size + mark;
+  if (rule_ == Rule::kBert) return;
+  const bool blank = rule_ == Rule::kMarks && word[0] == ' ';
+  if (blank || rule_ == Rule::kBlanks) {
+    const std::uint32_t mark = blank ? 1 : 0;
+    const auto size = static_cast<std::uint32_t>(kMark.size());
+    for (Token& token : tokens) {
+      token.begin = token.begin < size ? 0 : token.begin - size + mark;
+      token.end = token.end <= size ? 1 : token.end - size + mark;
+    }
   }
+  const auto cuts_character = [&](const Token& token) {
+    return token.end < word.size() && (static_cast<unsigned char>(word[token.end]) & 0xC0) == 0x80;
+  };
+  if (word.find(' ', 1) != std::string_view::npos ||
+      std::any_of(tokens.begin(), tokens.end(), cuts_character))
+    forget_places(tokens);
 }
 
 // Whether the blanks [begin, end) of a text are in no grapheme cluster with what is around them.

@@ -43,10 +43,15 @@ class RawWords {
   /// asked. For words of printable ASCII under kBert and kBlanks, and all under kMarks.
   bool write(std::string_view word, AlignedText& out) const;
 
+  /// Under kBlanks: whether `written`, what normaliser and pre-tokenizer made of a word, is what
+  /// write() makes of words that stay as they are.
+  bool leaves(std::string_view word, std::string_view written) const;
+
   /// From places in what write() gave for `word` to places in the word. Where tokens then don't
-  /// follow one another, their places are to be asked of normaliser and pre-tokenizer; under kMarks
-  /// also where there is a blank behind the first character.
+  /// follow one another, their places are to be asked of normaliser and pre-tokenizer.
   void to_word(std::string_view word, std::span<Token> tokens) const;
+  /// Makes tokens that don't follow one another.
+  static void forget_places(std::span<Token> tokens);
 
   /// Under kMarks: what the normaliser does without the mark at the beginning.
   void write_marks(AlignedText& text) const { marks_->apply(text); }

@@ -41,38 +41,51 @@ struct Workspace {
   }
 };
 
+// Workspaces between texts. Each worker of a loop has a place, and gets what it left there the last
+// time: its core's caches may still have it.
 class WorkspacePool {
  public:
   /// A workspace until it is given back.
   class Lease {
    public:
-    explicit Lease(WorkspacePool& pool) : pool_(pool), workspace_(pool.take()) {}
-    ~Lease() { pool_.give(std::move(workspace_)); }
+    Lease(WorkspacePool& pool, std::size_t place)
+        : pool_(pool), place_(place), workspace_(pool.take(place)) {}
+    ~Lease() { pool_.give(std::move(workspace_), place_); }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     Workspace& operator*() const { return *workspace_; }
 
    private:
     WorkspacePool& pool_;
+    std::size_t place_;
     std::unique_ptr<Workspace> workspace_;
   };
 
  private:
-  std::unique_ptr<Workspace> take() {
+  std::unique_ptr<Workspace> take(std::size_t place) {
     const std::lock_guard lock(mutex_);
-    if (idle_.empty()) return std::make_unique<Workspace>();
-    std::unique_ptr<Workspace> workspace = std::move(idle_.back());
-    idle_.pop_back();
-    return workspace;
+    if (place < idle_.size() && idle_[place]) return std::move(idle_[place]);
+    for (std::unique_ptr<Workspace>& other : idle_)
+      if (other) return std::move(other);
+    return std::make_unique<Workspace>();
   }
-  void give(std::unique_ptr<Workspace> workspace) {
+  // Where the place is taken (two loops at once), it goes to any that is free.
+  void give(std::unique_ptr<Workspace> workspace, std::size_t place) {
     workspace->trim();
     const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(workspace));
+    if (place >= idle_.size()) idle_.resize(place + 1);
+    if (idle_[place]) place = free_place();
+    idle_[place] = std::move(workspace);
+  }
+  std::size_t free_place() {
+    for (std::size_t place = 0; place < idle_.size(); ++place)
+      if (!idle_[place]) return place;
+    idle_.emplace_back();
+    return idle_.size() - 1;
   }
 
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Workspace>> idle_;
+  std::vector<std::unique_ptr<Workspace>> idle_;  // by place; null: in use, or never made
 };
 
 }  // namespace retort

@@ -152,6 +152,39 @@ TEST_CASE("tokenizer golden: the words of every code point", "[tokenizer]") {
     }
 }
 
+TEST_CASE("tokenizer golden: normal forms and grapheme clusters of every code point",
+          "[tokenizer]") {
+  const Json digests = Json::parse_file(golden("tokenizer_digests.json"));
+  const Json& forms = *digests.find("forms");
+  for (const std::string name : {"NFC", "NFD", "NFKC", "NFKD", "Precompiled"}) {
+    Json json;
+    json["type"] = name;
+    if (name == "Precompiled") json["precompiled_charsmap"] = forms.get("charsmap", "");
+    const auto normalizer = make_normalizer(json, "test");
+    const auto& planes = forms.find(name)->as_array(name);
+    REQUIRE(planes.size() == 17);
+    std::string text;
+    for (char32_t plane = 0; plane < 17; ++plane) {
+      std::uint32_t crc = 0;
+      for (char32_t c = plane << 16; c < (plane + 1) << 16; ++c) {
+        if (c >= 0xD800 && c < 0xE000) continue;
+        text = "x";
+        unicode::append(text, c);
+        text += "\u0301x ";
+        unicode::append(text, c);
+        text += "\u0344\u05BF \u0915\u094D";
+        unicode::append(text, c);
+        text += "\u0344x";
+        AlignedText aligned(text, 0, false);
+        normalizer->apply(aligned);
+        crc = testing::crc32(aligned.bytes(), crc);
+      }
+      CAPTURE(name, static_cast<int>(plane));
+      CHECK(crc == static_cast<std::uint32_t>(planes[plane].as_integer("digest")));
+    }
+  }
+}
+
 TEST_CASE("tokenizer golden: every line of MRPC and SST-2", "[tokenizer]") {
   const fs::path data = shared_data();
   if (!fs::exists(data / "tok-bert-base-uncased") || !fs::exists(data / "glue-mrpc"))

@@ -3,6 +3,7 @@
 
   compare_tokenizers.py RETORT DATA corpora [NAME...]           every line of the corpora in DATA
   compare_tokenizers.py RETORT DATA hostile COUNT [NAME...]     COUNT generated texts, a word and a run of marks of 1 MB
+  compare_tokenizers.py RETORT DATA points [NAME...]            every code point among marks, blanks and conjuncts
   compare_tokenizers.py RETORT DATA windows COUNT [NAME...]     COUNT generated pairs, truncated with overflow
   compare_tokenizers.py RETORT DATA decode COUNT [NAME...]      decoding the ids of COUNT generated texts
   compare_tokenizers.py RETORT DATA trained COUNT               tokenizers that retort trains: COUNT generated texts, and lines
@@ -21,6 +22,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import unicodedata
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path = [p for p in sys.path if pathlib.Path(p or ".").resolve() != HERE]  # tokenizers.py here is not the package
@@ -122,6 +124,15 @@ def hostile(count, added, seed=7):
             yield rng.choice([" " * 10000, "a" * 20000, "é\u0301" * 3000, "\n" * 10000, "中" * 5000, "ab " * 5000])
         else:
             yield "".join(rng.choice(kinds)() for _ in range(rng.randrange(1, 14)))
+
+
+def points():
+    """Every code point where it may join a grapheme cluster, be composed, or be a blank."""
+    for code in range(0x110000):
+        if not 0xD800 <= code < 0xE000:
+            c = chr(code)
+            apart = unicodedata.normalize("NFD", c)
+            yield f"a\xa0\u0340{c} x {c}\u0344\u05bf x{c}\xa0\u0340 \u0915\u094d{c}\u0344 {apart}y"
 
 
 def giants():
@@ -242,10 +253,11 @@ def main(retort, data, mode, *rest):
     different, data = 0, pathlib.Path(data)
     if mode == "trained":
         sys.exit(compare_trained(retort, data, int(rest[0])) > 0)
-    names = rest if mode == "corpora" else rest[1:]
-    lines = list(dict.fromkeys(corpus_lines(data))) if mode == "corpora" else []
+    fixed = {"corpora": lambda: list(dict.fromkeys(corpus_lines(data))), "points": lambda: list(points())}
+    names = rest if mode in fixed else rest[1:]
+    lines = fixed[mode]() if mode in fixed else []
     for name, path, t in all_tokenizers(data, names):
-        if mode == "corpora":
+        if mode in fixed:
             different += compare(retort, name, path, t, lines)
             continue
         added = [token.content for token in t.get_added_tokens_decoder().values()]
@@ -257,6 +269,6 @@ def main(retort, data, mode, *rest):
 
 if __name__ == "__main__":
     os.environ["TOKENIZERS_PARALLELISM"], os.environ["RUST_BACKTRACE"] = "false", "0"
-    if len(sys.argv) < 4 or sys.argv[3] not in ("corpora", "hostile", "windows", "decode", "trained"):
+    if len(sys.argv) < 4 or sys.argv[3] not in ("corpora", "hostile", "points", "windows", "decode", "trained"):
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -27,9 +27,11 @@ UNIGRAM = dict(type="Unigram", unk_id=0, vocab=[["<unk>", 0.0]], byte_fallback=F
 SINGLE = dict(type="FixedLength", length=1)
 
 
-def charsmap():
-    """A character map with a few entries: a hand-made double array (one block per node, as darts-clone lays them out)."""
-    entries = {"ﬁ": "fi", "Å": "A\u030a", "e\u0301": "é", "\u00a0": " ", "ｱ": "ア", "½": "1/2", "\u200b": "", "x": "yy", "\t": " ", "क्ष": "K"}
+ENTRIES = {"ﬁ": "fi", "Å": "A\u030a", "e\u0301": "é", "\u00a0": " ", "ｱ": "ア", "½": "1/2", "\u200b": "", "x": "yy", "\t": " ", "क्ष": "K"}
+
+
+def charsmap(entries=ENTRIES):
+    """A character map: a hand-made double array (one block per node, as darts-clone lays them out)."""
     trie, texts = {}, b""
     for key, value in entries.items():
         node = trie

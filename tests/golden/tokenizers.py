@@ -5,18 +5,19 @@
 
   tokenizers.py cases                 writes tokenizer_vocab.txt and tokenizer_cases.json: a small vocabulary, tricky
                                       texts, pairs and lengths, and the reference's ids
-  tokenizers.py digests DATA          writes tokenizer_digests.json: a CRC-32 over the words of every code point, and
-                                      one over the ids of every line of DATA/glue-mrpc and DATA/glue-sst2 with the
+  tokenizers.py digests DATA          writes tokenizer_digests.json: a CRC-32 over the words and forms of every code
+                                      point, and one over the ids of every line of DATA/glue-mrpc and DATA/glue-sst2 with the
                                       vocabularies DATA/tok-bert-base-uncased and -cased
   tokenizers.py saved DIR TSV...      checks a directory that retort wrote: AutoTokenizer loads it without a warning
                                       and gives the ids of its tokenizer.json, for texts, pairs and truncation
 
-  tokenizers.py compare RETORT DATA corpora|hostile|windows|decode|trained ...
+  tokenizers.py compare RETORT DATA corpora|hostile|points|windows|decode|trained ...
                                       compares retort with the reference, text by text (compare_tokenizers.py)
 
 The C++ tests (tests/app/test_tokenizer*.cpp) read the files that are written here and need no Python.
 """
 import array
+import base64
 import json
 import pathlib
 import random
@@ -162,6 +163,27 @@ def code_point_digests():
     return result
 
 
+def form_digests():
+    """CRC-32 of what normalisers make of a text for each code point, by plane."""
+    sys.path.append(str(HERE))  # behind the package, which is called as this file is
+    from tokenizer_components import charsmap
+    blob = charsmap({"x": "yy", "\u0344": "\u0308\u0301"})
+    result = {"charsmap": blob}
+    of_name = {name: getattr(normalizers, name)() for name in ("NFC", "NFD", "NFKC", "NFKD")}
+    of_name["Precompiled"] = normalizers.Precompiled(base64.b64decode(blob))  # cuts grapheme clusters
+    for name, normalizer in of_name.items():
+        result[name] = []
+        for plane in range(17):
+            crc = 0
+            for code in range(plane << 16, (plane + 1) << 16):
+                if not 0xD800 <= code < 0xE000:
+                    c = chr(code)
+                    text = f"x{c}\u0301x {c}\u0344\u05bf \u0915\u094d{c}\u0344x"
+                    crc = zlib.crc32(normalizer.normalize_str(text).encode(), crc)
+            result[name].append(crc)
+    return result
+
+
 def file_lines(path, columns):
     with open(path, encoding="utf-8-sig", newline="\n") as file:
         for line in list(file)[1:]:
@@ -194,7 +216,7 @@ def file_digests(data):
 
 
 def write_digests(data):
-    write("tokenizer_digests.json", {"code_points": code_point_digests(), "files": file_digests(data)})
+    write("tokenizer_digests.json", {"code_points": code_point_digests(), "forms": form_digests(), "files": file_digests(data)})
 
 
 def check_saved(directory, files):
