@@ -59,14 +59,15 @@ class DetailWriter {
     reserve(1);
     details_[count_++] = {id, bytes.first, bytes.second, word_};
   }
-  /// Tokens of these lengths one behind the other from `begin`. Of at most WordCache::kInline of
-  /// them, that many may be read.
+  /// Tokens of these lengths one behind the other from `begin`; one of length 0 stands for no text
+  /// and is aligned with the byte that follows. Of at most WordCache::kInline of them, that many
+  /// may be read.
   void add_run(const std::int32_t* ids, const std::uint8_t* lengths, std::size_t count,
                std::uint32_t begin) {
     reserve(count + WordCache::kInline);
     const auto put = [&](std::size_t i) {
       const std::uint32_t end = begin + lengths[i];
-      details_[count_ + i] = {ids[i], begin, end, word_};
+      details_[count_ + i] = {ids[i], begin, end + (lengths[i] == 0 ? 1u : 0u), word_};
       begin = end;
     };
     if (count <= WordCache::kInline) {  // without a branch that depends on their number

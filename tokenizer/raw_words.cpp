@@ -140,9 +140,8 @@ bool RawWords::leaves(std::string_view word, std::string_view written) const {
          written.starts_with(kMark) && written.ends_with(word);
 }
 
-// A mark has three bytes, where the word has one or (kBlanks) none. A mark alone before a word is
-// aligned with its first character, so that two tokens have the same place. A token that is a byte
-// of a character has all of its place.
+// A mark has three bytes, where the word has one or (kBlanks) none. A token that is a byte of a
+// character has all of its place.
 void RawWords::to_word(std::string_view word, std::span<Token> tokens) const {
   if (rule_ == Rule::kBert) return;
   const bool blank = rule_ == Rule::kMarks && word[0] == ' ';
@@ -151,11 +150,14 @@ void RawWords::to_word(std::string_view word, std::span<Token> tokens) const {
     const auto size = static_cast<std::uint32_t>(kMark.size());
     for (Token& token : tokens) {
       token.begin = token.begin < size ? 0 : token.begin - size + mark;
-      token.end = token.end <= size ? 1 : token.end - size + mark;
+      token.end = token.end <= size ? mark : token.end - size + mark;
     }
   }
   const auto cuts_character = [&](const Token& token) {
-    return token.end < word.size() && (static_cast<unsigned char>(word[token.end]) & 0xC0) == 0x80;
+    return token.begin == token.end  // the place of a first character that has one byte
+               ? static_cast<unsigned char>(word[0]) >= 0x80
+               : token.end < word.size() &&
+                     (static_cast<unsigned char>(word[token.end]) & 0xC0) == 0x80;
   };
   if (word.find(' ', 1) != std::string_view::npos ||
       std::any_of(tokens.begin(), tokens.end(), cuts_character))

@@ -47,8 +47,9 @@ class RawWords {
   /// write() makes of words that stay as they are.
   bool leaves(std::string_view word, std::string_view written) const;
 
-  /// From places in what write() gave for `word` to places in the word. Where tokens then don't
-  /// follow one another, their places are to be asked of normaliser and pre-tokenizer.
+  /// From places in what write() gave for `word` to places in the word; a mark that isn't in the
+  /// word has length 0. Where tokens then don't follow one another, their places are to be asked of
+  /// normaliser and pre-tokenizer.
   void to_word(std::string_view word, std::span<Token> tokens) const;
   /// Makes tokens that don't follow one another.
   static void forget_places(std::span<Token> tokens);
