@@ -1,14 +1,17 @@
 #include "nn/batch.h"
 
+#include "nn/cache.h"
 #include "tensor/base/error.h"
 
 namespace retort {
 namespace {
 
-// Sequences laid end to end. `kind` is what messages call their tokens.
+// Sequences laid end to end, behind those of the cache, if there is one. `kind` is what messages
+// call their tokens.
 class Collector {
  public:
-  Collector(const BatchLimits& limits, const char* kind) : limits_(limits), kind_(kind) {}
+  Collector(const BatchLimits& limits, const char* kind, KeyValueCache* cache = nullptr)
+      : limits_(limits), kind_(kind), cache_(cache) {}
 
   void add(std::span<const std::int32_t> ids, std::span<const std::int32_t> type_ids) {
     const auto length = static_cast<std::int64_t>(ids.size());
@@ -18,8 +21,11 @@ class Collector {
           " token types for ", length, " tokens");
     first_rows_.push_back(static_cast<std::int32_t>(ids_.size()));
     lengths_.push_back(static_cast<std::int32_t>(length));
-    auto position = static_cast<std::int32_t>(limits_.first_position);
-    const std::int32_t start = position;
+    const auto start = static_cast<std::int32_t>(limits_.first_position);
+    std::int32_t position = start;
+    if (cache_ && cache_->sequences() > 0)
+      position +=
+          static_cast<std::int32_t>(cache_->length(static_cast<std::int64_t>(lengths_.size()) - 1));
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const std::int32_t id = ids[i];
       const std::int32_t type = type_ids.empty() ? 0 : type_ids[i];
@@ -36,13 +42,18 @@ class Collector {
 
   const std::vector<std::int32_t>& lengths() const { return lengths_; }
   Batch batch() const {
-    return {Tensor::from(ids_), Tensor::from(types_), Tensor::from(positions_),
-            Tensor::from(first_rows_), Ragged::packed(lengths_)};
+    return {Tensor::from(ids_),
+            Tensor::from(types_),
+            Tensor::from(positions_),
+            Tensor::from(first_rows_),
+            cache_ ? cache_->extend(lengths_) : Ragged::packed(lengths_),
+            cache_};
   }
 
  private:
   const BatchLimits& limits_;
   const char* kind_;
+  KeyValueCache* cache_;
   std::vector<std::int32_t> ids_, types_, positions_, lengths_, first_rows_;
 };
 
@@ -52,6 +63,18 @@ std::vector<std::int32_t> shifted_right(std::span<const std::int32_t> labels, st
   std::vector<std::int32_t> inputs;
   for (std::size_t i = 0; i < labels.size(); ++i) inputs.push_back(i == 0 ? start : labels[i - 1]);
   return inputs;
+}
+
+Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits,
+                 KeyValueCache& cache) {
+  check(limits.targets == Targets::none,
+        "batch: a cache of keys and values serves decoders alone; this model has an encoder, too");
+  Collector tokens(limits, "token", &cache);
+  for (const TokenSequence* sequence : sequences) {
+    check(!sequence->ids.empty(), "batch: a sequence has no tokens");
+    tokens.add(sequence->ids, sequence->type_ids);
+  }
+  return tokens.batch();
 }
 
 Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits) {

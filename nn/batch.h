@@ -11,6 +11,8 @@
 
 namespace retort {
 
+class KeyValueCache;
+
 /// One tokenised example.
 struct TokenSequence {
   std::vector<std::int32_t> ids;
@@ -45,6 +47,8 @@ struct Batch {
   Tensor positions;   ///< i32 [tokens], counted in each sequence
   Tensor first_rows;  ///< i32 [sequences]: the row of each sequence's first token ([CLS])
   Ragged ragged;
+  /// Of a decoder that goes on with its sequences: what it knows of the tokens before. Or null.
+  KeyValueCache* cache = nullptr;
   std::shared_ptr<const Batch> target = nullptr;  ///< what an encoder-decoder's decoder reads
   Ragged cross =
       {};  ///< the target's tokens as queries, this batch's as keys; if there is a target
@@ -56,5 +60,10 @@ struct Batch {
 /// Errors: an empty sequence, an id, type or length beyond the limits; targets that are missing, or
 /// that the limits have no use for.
 Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits);
+/// Further tokens of the cache's sequences, in their order: they stand at the positions behind
+/// those that it holds and see their keys too. The cache counts them from now on and lives as long
+/// as the batch. Errors: those above and KeyValueCache::extend's.
+Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits,
+                 KeyValueCache& cache);
 
 }  // namespace retort

@@ -45,9 +45,9 @@ struct ModelConfig {
   std::int64_t token_types = 2;  ///< 0: the model has none (DistilBERT)
   std::string activation = "gelu";
   double norm_epsilon = 1e-12;
-  double embedding_dropout = 0.1;  ///< where it isn't hidden_dropout
   double hidden_dropout = 0.1;
   double attention_dropout = 0.1;
+  double embedding_dropout = 0.1;  ///< of the embedding output, where it isn't hidden_dropout
   double classifier_dropout = 0.1;
   double span_dropout = 0.1;  ///< DistilBERT's, before the ends of spans
   double initializer_range = 0.02;

@@ -11,6 +11,8 @@
 
 namespace retort {
 
+class KeyValueCache;
+
 /// Tensors that are wanted of a stack's layers, by layer. Layers count from 1; of hidden states
 /// there are also those of layer 0, the embedding output.
 struct LayerWants {
@@ -50,6 +52,8 @@ inline constexpr LayerTensorKind kLayerTensorKinds[] = {
 /// encoder-decoder the layers are the decoder's, unless another stack is named.
 struct Want : LayerWants {
   bool logits = true;
+  /// Of heads that work on tokens: the logits of each sequence's last token alone [sequences, …].
+  bool last_token_alone = false;
   LayerWants encoder;
   LayerWants cross;  ///< the decoder's attention to the encoder, which has no hidden states
 };
@@ -76,9 +80,10 @@ struct Output : LayerTensors {
 /// One layer's part in what is wanted.
 class LayerTrace {
  public:
-  LayerTrace(const LayerWants& want, LayerTensors& given, int layer)
-      : want_(&want), given_(&given), layer_(layer) {}
-  /// retort::attention that keeps what is wanted of it.
+  LayerTrace(const LayerWants& want, LayerTensors& given, int layer, KeyValueCache* cache)
+      : want_(&want), given_(&given), layer_(layer), cache_(cache) {}
+  /// retort::attention that keeps what is wanted of it. With a cache, k and v join those that it
+  /// holds and q sees all of them.
   Variable attention(const Variable& q, const Variable& k, const Variable& v, const Ragged& ragged,
                      AttentionOptions options, const Variable& bias_table = {}) const;
 
@@ -86,6 +91,7 @@ class LayerTrace {
   const LayerWants* want_;
   LayerTensors* given_;
   int layer_;
+  KeyValueCache* cache_;
 };
 
 /// The deepest of `layers` layers of which anything is wanted; 0 where nothing is. Error: a layer
@@ -93,11 +99,11 @@ class LayerTrace {
 int deepest_layer(const LayerWants& want, int layers);
 
 /// Runs layer(x, index from 0, trace) for one layer after the other, as deep as is wanted
-/// (`to_end`: all of them), and keeps the hidden states that are wanted. Error: a layer is wanted
-/// that there isn't.
+/// (`to_end`: all of them), and keeps the hidden states that are wanted. `cache`: of a decoder's
+/// batch. Error: a layer is wanted that there isn't.
 using RunLayer =
     std::function<Variable(const Variable& x, std::size_t index, const LayerTrace& trace)>;
 Variable run_layers(Variable x, std::size_t layers, const LayerWants& want, bool to_end,
-                    LayerTensors& given, const RunLayer& layer);
+                    LayerTensors& given, const RunLayer& layer, KeyValueCache* cache = nullptr);
 
 }  // namespace retort

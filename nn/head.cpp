@@ -62,9 +62,10 @@ Head& Head::dropout(const Scope& scope, std::string_view name, double probabilit
                   const Variable& x, const Context& context) { return drop(x, context); });
 }
 
-Variable Head::operator()(const Variable& hidden, const Batch& batch,
-                          const Context& context) const {
-  Variable x = pooled(hidden, batch, pooling_, mark_);
+Variable Head::operator()(const Variable& hidden, const Batch& batch, const Context& context,
+                          bool last_token_alone) const {
+  const bool last = last_token_alone && pooling_ == Pooling::tokens;
+  Variable x = pooled(hidden, batch, last ? Pooling::last : pooling_, mark_);
   for (const Step& step : steps_) x = step(x, context);
   return x;
 }

@@ -47,8 +47,10 @@ class Head {
   /// Drops elements while training; `scope` and `name` choose the random bits.
   Head& dropout(const Scope& scope, std::string_view name, double probability);
 
-  /// hidden: [tokens, hidden] → [tokens or sequences, outputs]. Error: a sequence without a mark.
-  Variable operator()(const Variable& hidden, const Batch& batch, const Context& context) const;
+  /// hidden: [tokens, hidden] → [tokens or sequences, outputs]. last_token_alone: instead of all
+  /// tokens each sequence's last one. Error: a sequence without a mark.
+  Variable operator()(const Variable& hidden, const Batch& batch, const Context& context,
+                      bool last_token_alone = false) const;
 
  private:
   Pooling pooling_;

@@ -33,7 +33,7 @@ Output Model::forward(const Batch& batch, const Want& want, const Context& conte
   const Variable hidden = body_->forward(batch, want, context, output);
   // Targets that nobody gives are the batch's own tokens, moved by one.
   const Batch& rows = config_.targets() == Targets::given ? *batch.target : batch;
-  if (want.logits) output.logits = (*head_)(hidden, rows, context);
+  if (want.logits) output.logits = (*head_)(hidden, rows, context, want.last_token_alone);
   return output;
 }
 

@@ -16,6 +16,7 @@ void add_train(CLI::App& app, Action& action, int argc, char** argv);
 void add_distill(CLI::App& app, Action& action, int argc, char** argv);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
+void add_generate(CLI::App& app, Action& action);
 void add_outputs(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);

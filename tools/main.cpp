@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
     retort::tools::add_distill(app, action, argc, argv);
     retort::tools::add_eval(app, action);
     retort::tools::add_predict(app, action);
+    retort::tools::add_generate(app, action);
     retort::tools::add_outputs(app, action);
     retort::tools::add_compare(app, action);
     retort::tools::add_inspect(app, action);

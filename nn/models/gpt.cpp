@@ -125,11 +125,13 @@ class GptBody : public Body {
   Variable forward(const Batch& batch, const Want& want, const Context& context,
                    Output& output) const override {
     const Variable embedded = dropout_(words_(batch.ids) + positions_(batch.positions), context);
-    return run_layers(embedded, layers_.size(), want, want.logits, output,
-                      [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
-                        const Variable y = layers_[i](x, batch.ragged, context, trace);
-                        return i + 1 == layers_.size() ? norm_(y) : y;
-                      });
+    return run_layers(
+        embedded, layers_.size(), want, want.logits, output,
+        [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
+          const Variable y = layers_[i](x, batch.ragged, context, trace);
+          return i + 1 == layers_.size() ? norm_(y) : y;
+        },
+        batch.cache);
   }
   Parameter& words() override { return words_.table(); }
 

@@ -129,11 +129,13 @@ class LlamaBody : public Body {
       positions.sliding = ops::rotary_table(batch.positions, sliding_frequencies_);
     Variable words = words_(batch.ids);
     if (word_scale_ != 1) words = words * word_scale_;
-    return run_layers(words, layers_.size(), want, want.logits, output,
-                      [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
-                        const Variable y = layers_[i](x, batch.ragged, positions, context, trace);
-                        return i + 1 == layers_.size() ? norm_(y) : y;
-                      });
+    return run_layers(
+        words, layers_.size(), want, want.logits, output,
+        [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
+          const Variable y = layers_[i](x, batch.ragged, positions, context, trace);
+          return i + 1 == layers_.size() ? norm_(y) : y;
+        },
+        batch.cache);
   }
   Parameter& words() override { return words_.table(); }
 

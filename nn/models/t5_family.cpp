@@ -154,8 +154,9 @@ class T5Stack {
                [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
                  const Variable seen = layers_[i].self(x, ragged, distances_, context, trace);
                  const AttentionPart& part = *layers_[i].cross;
-                 return part(seen, part.memory(encoded), cross, context,
-                             LayerTrace(want.cross, output.cross, static_cast<int>(i) + 1));
+                 return part(
+                     seen, part.memory(encoded), cross, context,
+                     LayerTrace(want.cross, output.cross, static_cast<int>(i) + 1, nullptr));
                });
   }
 

@@ -33,6 +33,7 @@ TEST_CASE("Every command has help on stdout", "[command]") {
                                            {"eval"},
                                            {"predict"},
                                            {"outputs"},
+                                           {"generate"},
                                            {"compare"},
                                            {"inspect"},
                                            {"data"},
