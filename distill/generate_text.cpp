@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "distill/data/text.h"
 #include "tensor/base/error.h"
 
 namespace retort {
@@ -63,7 +64,8 @@ std::vector<GeneratedText> generate_text(Decoding& decoding, const Tokenizer& to
                                          const std::vector<std::string>& stop_strings,
                                          const TextCallbacks& callbacks) {
   for (const std::string& stop : stop_strings)
-    check(!stop.empty(), "--stop: expected a text, found an empty one");
+    check(!stop.empty() && find_invalid_utf8(stop) == std::string::npos,
+          "--stop: expected a text in UTF-8, found ", quote_for_message(stop));
   std::vector<Writer> writers;
   for (const TokenSequence& prompt : prompts) writers.emplace_back(tokenizer, prompt, stop_strings);
   // Without beams each id comes here once. Beams come and go, so their texts are looked at whole.

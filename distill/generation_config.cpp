@@ -68,7 +68,7 @@ EarlyStopping read_early_stopping(const Json& json, const std::string& what) {
 void read_options(ConfigKeys& keys, GenerateOptions& options) {
   keys.size("max_new_tokens", options.max_new_tokens, kMostTokens);
   keys.size("min_new_tokens", options.min_new_tokens, kMostTokens, 0);
-  keys.size("max_length", options.max_length, kMostTokens);
+  keys.size("max_length", options.max_length, kMostTokens, 0);
   keys.size("min_length", options.min_length, kMostTokens, 0);
   keys.number("repetition_penalty", options.repetition_penalty, kLeastNumber, kMostNumber);
   keys.size("no_repeat_ngram_size", options.no_repeat_ngram_size, kMostTokens, 0);

@@ -50,6 +50,17 @@ std::vector<Json> objects_of(const std::string& text) {
   return objects;
 }
 
+// `count` characters of a text, from the one numbered `first` on.
+std::string characters(const std::string& text, std::size_t first, std::size_t count) {
+  std::string found;
+  std::size_t number = 0;
+  for (const char c : text) {
+    number += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    if (number > first && number <= first + count) found += c;
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("generate streams what the library writes", "[command]") {
@@ -94,7 +105,7 @@ TEST_CASE("generate streams what the library writes", "[command]") {
   options.min_p = 0.01;
   differs({"--sample", "--seed", "5", "--temperature", "1.5", "--top-k", "100", "--top-p", "0.9",
            "--min-p", "0.01"});
-  const std::string stop = greedy.substr(2, 3);
+  const std::string stop = characters(greedy, 2, 3);
   differs({"--stop", stop, "--stop", "no such text"}, {stop, "no such text"});
 }
 
@@ -152,7 +163,7 @@ TEST_CASE("generate runs a file of prompts, whatever its batches and threads", "
   CHECK(texts[0].get("text", "") != texts[4].get("text", ""));  // equal prompts, other draws
   CHECK(lines(Arguments{"--output", story.at("out.jsonl")} + drawing).empty());
   CHECK(content_of(story.at("out.jsonl")) == drawn);
-  const std::string first = objects[0].get("text", "").substr(0, 2);
+  const std::string first = characters(objects[0].get("text", ""), 0, 2);
   const Json stopped = objects_of(lines({"--stop", first}))[0];
   CHECK(stopped.get("text", "") == first);
   CHECK(stopped.get("ending", "") == "stop");
@@ -199,6 +210,7 @@ TEST_CASE("generate refuses in one line", "[command]") {
   CHECK(contains(complaint({"--prompt", "a", "--early-stopping", "maybe"}), "--early-stopping"));
   CHECK(contains(complaint({"--prompt", "a", "--max-new-tokens", "0"}), "--max-new-tokens"));
   CHECK(contains(complaint({"--prompt", "a", "--stop", ""}), "--stop"));
+  CHECK(contains(complaint({"--prompt", "a", "--stop", "b\xFF"}), "--stop"));
   CHECK(contains(complaint({"--input", story.at("no.txt")}), "no.txt"));
   story.write("prompts.txt", "the cat\n\nthe hat\n");
   CHECK(

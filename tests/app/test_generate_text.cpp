@@ -4,7 +4,6 @@
 #include "distill/generation_config.h"
 #include "tests/app/model_testing.h"
 #include "tokenizer/training/bpe.h"
-#include "tokenizer/unicode.h"
 
 using namespace retort;
 using namespace retort::testing;
@@ -102,7 +101,6 @@ GenerationConfig read_config(const std::string& text, const std::string& model_c
 TEST_CASE("Text comes in whole characters", "[generation]") {
   // Every byte is a token of its own: two, three and four of them are a character.
   std::vector<std::int32_t> script;
-  std::map<std::size_t, std::string> expected;
   const std::string text = " é€😀 x";
   std::vector<std::int32_t> all(tokenizer().encode(text).ids);
   REQUIRE(all.size() == text.size());
