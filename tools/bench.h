@@ -40,6 +40,7 @@ using MakeCases = std::vector<BenchCase> (*)(const BenchOptions& options);
 
 std::vector<BenchCase> matmul_cases(const BenchOptions& options);
 std::vector<BenchCase> attention_cases(const BenchOptions& options);
+std::vector<BenchCase> decode_cases(const BenchOptions& options);
 std::vector<BenchCase> ops_cases(const BenchOptions& options);
 std::vector<BenchCase> optimizer_cases(const BenchOptions& options);
 std::vector<BenchCase> stream_cases(const BenchOptions& options);

@@ -30,6 +30,7 @@ constexpr Family kFamilies[] = {
     {"matmul", "Matrix products of BERT-base, forward and backward", matmul_cases},
     {"attention", "Attention over sequences without padding, forward and backward",
      attention_cases},
+    {"decode", "One token times the weights of a language model", decode_cases},
     {"ops", "Norms, softmax, GELU, dropout and a KD loss, forward and backward", ops_cases},
     {"optimizer", "Norm of the gradients, clipping and AdamW over 67 M parameters",
      optimizer_cases},

@@ -89,6 +89,19 @@ TEST_CASE("bench attention prints forward and backward, in f32 and bf16", "[comm
   }
 }
 
+TEST_CASE("bench decode prints one row and few rows of every weight", "[command][bench]") {
+  for (const std::string dtype : {"f32", "bf16"}) {
+    const auto lines = bench_lines({"bench", "decode", "--json", "--threads", "2", "--rounds", "1",
+                                    "--seconds", "0", "--megabytes", "64", "--dtype", dtype},
+                                   "GB/s");
+    REQUIRE(lines.size() == 3);
+    for (const Json& line : lines) {
+      CHECK(line.get("dtype", "") == dtype);
+      CHECK(line.find("shape")->as_array("shape")[0] == Json(1));
+    }
+  }
+}
+
 TEST_CASE("bench stream prints every stream, plain and non-temporal", "[command][bench]") {
   const auto lines = bench_lines({"bench", "stream", "--json", "--threads", "2", "--rounds", "1",
                                   "--seconds", "0", "--megabytes", "16"},

@@ -46,6 +46,7 @@ TEST_CASE("Every command has help on stdout", "[command]") {
                                            {"bench"},
                                            {"bench", "matmul"},
                                            {"bench", "attention"},
+                                           {"bench", "decode"},
                                            {"bench", "stream"},
                                            {"bench", "tokenizer"}};
   for (Arguments arguments : commands) {

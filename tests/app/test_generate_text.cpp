@@ -22,14 +22,16 @@ const Tokenizer& tokenizer() {
 // A model that writes given ids, one text for each prompt, whatever it reads.
 class Scripted : public Decoding {
  public:
-  explicit Scripted(std::vector<std::vector<std::int32_t>> texts) : texts_(std::move(texts)) {}
+  explicit Scripted(std::vector<std::vector<std::int32_t>> texts,
+                    const Tokenizer& own = tokenizer())
+      : texts_(std::move(texts)), vocab_(own.vocab_size()) {}
   Tensor advance(std::span<const TokenSequence> tokens) override {
     if (step_ == 0)
       for (std::size_t i = 0; i < tokens.size(); ++i) sources_.push_back(i);
     const auto rows = static_cast<std::int64_t>(tokens.size());
-    Tensor logits = Tensor::zeros({rows, tokenizer().vocab_size()});
+    Tensor logits = Tensor::zeros({rows, vocab_});
     for (std::size_t i = 0; i < tokens.size(); ++i)
-      logits.mutable_data<float>()[static_cast<std::int64_t>(i) * tokenizer().vocab_size() +
+      logits.mutable_data<float>()[static_cast<std::int64_t>(i) * vocab_ +
                                    texts_[sources_[i]].at(step_)] = 20;
     ++step_;
     return logits;
@@ -42,13 +44,14 @@ class Scripted : public Decoding {
   }
   BatchLimits limits() const override {
     BatchLimits limits;
-    limits.vocab = tokenizer().vocab_size();
+    limits.vocab = vocab_;
     limits.positions = 1000;
     return limits;
   }
 
  private:
   std::vector<std::vector<std::int32_t>> texts_;
+  std::int64_t vocab_;
   std::vector<std::size_t> sources_;
   std::size_t step_ = 0;
 };
@@ -130,7 +133,7 @@ TEST_CASE("Special tokens don't show, and the end of a text is one", "[generatio
 TEST_CASE("Stop strings end a text wherever tokens begin and end", "[generation]") {
   const std::string text = " saw the bat. And then";
   for (const auto& script : {ids_of(text), bytes_of(text)}) {
-    for (const std::string stop : {"the bat", "e b", ".", " ", "And", "t. A", "n"}) {
+    for (const std::string stop : {"the bat", "e b", ".", " ", "And", "t. A", "n", "th", "a"}) {
       INFO(stop << ", " << script.size() << " tokens");
       const Written found = written(script, {stop, "no such text"});
       CHECK(found.text.text == text.substr(0, text.find(stop) + stop.size()));
@@ -184,6 +187,19 @@ TEST_CASE("Several texts come at once, each to its own prompt", "[generation]") 
   CHECK(stopped[0].text == " a");
   CHECK(stopped[1].text == " ");
   CHECK(stopped[1].ending == Ending::stopped);
+}
+
+TEST_CASE("A text goes on where its prompt ends", "[generation]") {
+  const Tokenizer words = Tokenizer::from_vocab(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s", "##x"}, {});
+  const auto behind = [&](const std::vector<std::int32_t>& script) {
+    Scripted model({script}, words);
+    GenerateOptions options;
+    options.max_new_tokens = static_cast<std::int64_t>(script.size());
+    return generate_text(model, words, {encode_prompt(words, "the", 1000)}, options)[0].text;
+  };
+  CHECK(behind({6, 7, 5}) == " cats the");
+  CHECK(behind({8, 6}) == "x cat");
 }
 
 TEST_CASE("A prompt needs tokens, and room behind them", "[generation]") {

@@ -142,6 +142,7 @@ class SameLogits : public Decoding {
  public:
   explicit SameLogits(std::vector<float> logits) : logits_(std::move(logits)) {}
   Tensor advance(std::span<const TokenSequence> tokens) override {
+    ++steps;
     std::vector<float> all;
     for (std::size_t i = 0; i < tokens.size(); ++i)
       all.insert(all.end(), logits_.begin(), logits_.end());
@@ -155,6 +156,8 @@ class SameLogits : public Decoding {
     limits.positions = 1000;
     return limits;
   }
+
+  int steps = 0;
 
  private:
   std::vector<float> logits_;
@@ -434,6 +437,23 @@ TEST_CASE("A stop rule sees every new id once and ends its text", "[generation]"
     CHECK(text.ids.size() == 5);
     CHECK(text.ending == Ending::stopped);
   }
+}
+
+TEST_CASE("Beam search ends as early as it may", "[generation]") {
+  const std::vector<TokenSequence> prompts = {{{1}, {}}};
+  GenerateOptions options;
+  options.beams = 2;
+  options.eos = {0};
+  options.max_new_tokens = 50;
+  const auto steps = [&](EarlyStopping early) {
+    // Going on is likelier than ending, so a longer text is always better.
+    SameLogits model({2, 3, -3});
+    options.early_stopping = early;
+    generate(model, prompts, options);
+    return model.steps;
+  };
+  CHECK(steps(EarlyStopping::yes) == 2);
+  CHECK(steps(EarlyStopping::no) == 50);
 }
 
 TEST_CASE("Texts end where options, model and prompt say", "[generation]") {
