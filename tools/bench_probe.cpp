@@ -157,31 +157,32 @@ struct Pointers {
   float* write[kMaxArrays];
 };
 
-// One 64-byte line of every array: the sum of what is read goes to what is written.
+constexpr int kParts = kLineBytes / 4 / kLineFloats;
+
+// One 64-byte line of every array: the sum of what is read goes to what is written, or, where
+// nothing is, to `kept`, part by part: a single sum would wait for its additions, not for memory.
 template <bool NonTemporal>
-Line pass_line(const Stream& s, const Pointers& p, std::int64_t at, Line kept) {
-  constexpr int kParts = kLineBytes / 4 / kLineFloats;
+void pass_line(const Stream& s, const Pointers& p, std::int64_t at, Line (&kept)[kParts]) {
   Line sum[kParts];
-  for (Line& part : sum) part = kept;
+  for (int i = 0; i < kParts; ++i) sum[i] = kept[i];
   for (int r = 0; r < s.reads; ++r)
     for (int i = 0; i < kParts; ++i)
       sum[i] = add_lines(sum[i], load_line(p.read[r] + at + i * kLineFloats));
   for (int w = 0; w < s.writes; ++w)
     for (int i = 0; i < kParts; ++i)
       store_line<NonTemporal>(p.write[w] + at + i * kLineFloats, sum[i]);
-  if (s.writes > 0) return kept;
-  for (int i = 1; i < kParts; ++i) sum[0] = add_lines(sum[0], sum[i]);
-  return sum[0];
+  if (s.writes > 0) return;
+  for (int i = 0; i < kParts; ++i) kept[i] = sum[i];
 }
 
 template <bool NonTemporal, int Places>
 void pass_chunk(const Stream& s, const Pointers& p, std::int64_t begin) {
   constexpr std::int64_t kStep = kChunkBytes / 4 / Places;
-  Line kept = {};
+  Line kept[kParts] = {};
   for (std::int64_t i = 0; i < kStep; i += kLineBytes / 4)
     for (int place = 0; place < Places; ++place)
-      kept = pass_line<NonTemporal>(s, p, begin + place * kStep + i, kept);
-  asm volatile("" : : "r,m"(&kept) : "memory");
+      pass_line<NonTemporal>(s, p, begin + place * kStep + i, kept);
+  asm volatile("" : : "r,m"(kept) : "memory");
   if (NonTemporal) stores_done();
 }
 

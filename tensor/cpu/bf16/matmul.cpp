@@ -22,6 +22,8 @@ constexpr std::int64_t kLocalPanels = 8;          // of B that one thread packs 
 constexpr std::int64_t kLocalRows = 64;           // up to here B is read too rarely to be shared
 constexpr std::int64_t kLocalWork = 1 << 22;      // multiply-adds of a product for one thread
 constexpr std::int64_t kTaskStripes = 8;          // of 32 rows, at most
+constexpr std::int64_t kStreamTasks = 4;          // of a thread, when B goes by once
+constexpr std::int64_t kStepsAhead = 8;           // 16 KB of B that are on their way then
 
 RETORT_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -40,6 +42,9 @@ bool in_place(const MatmulArgs& g) {
          reinterpret_cast<std::uintptr_t>(g.a) % 64 == 0;
 }
 
+/// Whether packed panels of B go by once, so that their way from memory is what takes time.
+bool streams(const MatmulArgs& g) { return g.packed_b && g.m <= kSide; }
+
 /// How a product is cut up.
 struct Sizes {
   Sizes(const MatmulArgs& g, std::int64_t threads)
@@ -49,14 +54,16 @@ struct Sizes {
         a_stays(!is_local(g) && !in_place(g)),
         chunk(even_part(panels, (a_stays ? kSharedWords : kResidentWords) / larger(1, panel))),
         rows(kSide * task_stripes(g, threads)),
-        local(larger(1, smaller(kLocalPanels, kResidentWords / larger(1, panel)))) {}
+        local(larger(1, smaller(kLocalPanels, kResidentWords / larger(1, panel)))) {
+    if (streams(g)) local = larger(local, panels / (kStreamTasks * threads));
+  }
   std::int64_t steps;   // of k
   std::int64_t panel;   // words of a packed panel of B, or of 32 rows of A
   std::int64_t panels;  // of 32 columns
   bool a_stays;         // packed in the L2 cache, while panels of B pass by
   std::int64_t chunk;   // panels that are packed at once for all threads
   std::int64_t rows;    // of a task
-  std::int64_t local;   // panels that a thread packs for itself, at most
+  std::int64_t local;   // panels that a thread takes, and packs for itself, at once at most
 
  private:
   /// Stripes of 32 rows to a task; every thread gets as many tasks.
@@ -160,13 +167,16 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// One block of c, while the one before it is finished and lines of `next` and c are fetched.
-  void multiply(const Steps& steps, std::int64_t rows, std::int64_t columns, const Target& to) {
+  /// One block of c, while the one before it is finished, lines of c are fetched, and others by
+  /// `fetch`, which is called after each step.
+  template <class F>
+  void multiply(const Steps& steps, std::int64_t rows, std::int64_t columns, const Target& to,
+                F&& fetch) {
     float* const sums = sums_ + turn_ * kSideFloats;
     Prefetch c = Prefetch::matrix(to.c, to.row_bytes, 1, rows, columns * to.width(), steps.count);
     const std::int64_t count = ceil_div(pending_.rows, larger(1, steps.count));
     multiply_block(steps, rows, columns, sums, [&]() {
-      next.read();
+      fetch();
       c.write();
       pending_.finish(count);
     });
@@ -222,6 +232,41 @@ Panels panels_of(const MatmulArgs& g, char* c, const Word* packed, std::int64_t 
   return {packed, first, count, smaller(count * kSide, g.n - j), ceil_div(g.k, kStep), to};
 }
 
+/// The steps of panels in the order in which they are multiplied, fetched that much earlier.
+class Ahead {
+ public:
+  explicit Ahead(const Panels& b) : b_(b) {
+    for (std::int64_t step = 0; step < kStepsAhead; ++step) read();
+  }
+  RETORT_INLINE void read() {
+    if (left_ == 0) {
+      if (panel_ == b_.count) return;
+      const Steps steps = b_.along(Rows{}, panel_++);
+      at_ = steps.b;
+      words_ = steps.b_words;
+      left_ = steps.count;
+      if (left_ == 0) return;
+    }
+    for (std::int64_t i = 0; i < kStepWords; i += kTileWords) __builtin_prefetch(at_ + i, 0, 2);
+    at_ += words_;
+    --left_;
+  }
+
+ private:
+  const Panels& b_;
+  std::int64_t panel_ = 0, left_ = 0, words_ = 0;
+  const Word* at_ = nullptr;
+};
+
+/// One stripe of A, packed, through panels of B that come from memory and aren't needed again.
+void multiply_streamed(const MatmulArgs& g, const Half* a, const Panels& b, Worker& worker) {
+  pack_a(a, g.a_row, g.a_col, g.m, g.k, worker.room);
+  Ahead ahead(b);
+  for (std::int64_t panel = 0; panel < b.count; ++panel)
+    worker.multiply(b.along(packed_rows(worker.room), panel), g.m, b.width(panel),
+                    b.target(0, panel), [&]() { ahead.read(); });
+}
+
 /// Rows [begin, end): stripe by stripe, each through all panels, which stay in the L2 cache.
 void multiply_stripes(const MatmulArgs& g, const Half* a, const Panels& b, std::int64_t begin,
                       std::int64_t end, const Sizes& sizes, Worker& worker) {
@@ -239,7 +284,8 @@ void multiply_stripes(const MatmulArgs& g, const Half* a, const Panels& b, std::
     worker.next = Prefetch::matrix(x + kSide * g.a_row, g.a_row, g.a_col,
                                    smaller(kSide, end - i - kSide), g.k, b.count * sizes.steps);
     for (std::int64_t panel = 0; panel < b.count; ++panel)
-      worker.multiply(b.along(stripe, panel), rows, b.width(panel), b.target(i, panel));
+      worker.multiply(b.along(stripe, panel), rows, b.width(panel), b.target(i, panel),
+                      [&]() { worker.next.read(); });
   }
 }
 
@@ -264,7 +310,8 @@ void multiply_packed_rows(const MatmulArgs& g, const Half* a, const Panels& b, s
                                    panel + 1 < b.count ? 1 : 0, sizes.panel, stripes * sizes.steps);
     for (std::int64_t i = begin; i < end; i += kSide)
       worker.multiply(b.along(packed_rows(worker.room + (i - begin) / kSide * sizes.panel), panel),
-                      smaller(kSide, end - i), b.width(panel), b.target(i, panel));
+                      smaller(kSide, end - i), b.width(panel), b.target(i, panel),
+                      [&]() { worker.next.read(); });
   }
 }
 
@@ -328,10 +375,11 @@ void multiply_local(const MatmulArgs& g, Word* workspace) {
                    own + panel * sizes.panel);
       packed = own;
     }
-    multiply_stripes(
-        g, static_cast<const Half*>(g.a) + index * g.a_batch,
-        panels_of(g, static_cast<char*>(g.c) + index * g.c_batch * size, packed, first, count), 0,
-        g.m, sizes, worker);
+    const Half* const a = static_cast<const Half*>(g.a) + index * g.a_batch;
+    const Panels panels =
+        panels_of(g, static_cast<char*>(g.c) + index * g.c_batch * size, packed, first, count);
+    if (streams(g)) multiply_streamed(g, a, panels, worker);
+    else multiply_stripes(g, a, panels, 0, g.m, sizes, worker);
   });
 }
 
