@@ -193,6 +193,7 @@ void multiply_column_panel(const MatmulArgs& g, const T* a, const T* b, T* c, st
     t.c = c + j;
     t.c_row = g.c_row;
     t.load_c = g.accumulate || p > 0;
+    t.b_streams = packed && g.m < Shape::kRows;
     t.bias = g.bias && p + t.k == g.k ? static_cast<const T*>(g.bias) + j : nullptr;
     if (in_place) {
       t.b = b + p * g.b_row + j;

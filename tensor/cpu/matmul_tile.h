@@ -50,6 +50,7 @@ struct TileArgs {
   std::int64_t last;  // valid lanes of the last vector
   const T* bias;      // [columns] or null
   bool load_c;
+  bool b_streams;    // packed B comes from memory and goes by once
   Prefetch* next_a;  // of a blocked product (both operands packed), else unused
   Prefetch* next_b;
   const T* next_c;  // the tile below this one, or null
@@ -99,6 +100,14 @@ void tile(const TileArgs<T>& t) {
       }
       RETORT_UNROLL for (int q = 0; q < 8; ++q) add_products();
     }
+  }
+  if constexpr (!PackedA && PackedB && Rows < Shape::kRows) {
+    constexpr std::int64_t kAhead = (8 << 10) / sizeof(T);
+    if (t.b_streams)
+      for (; p < t.k; ++p) {
+        RETORT_UNROLL for (int v = 0; v < Vectors; ++v) __builtin_prefetch(b + kAhead + v * W, 0, 2);
+        add_products();
+      }
   }
   for (; p < t.k; ++p) add_products();
   if (t.bias) {

@@ -308,6 +308,11 @@ TEST_CASE("bf16 matmul: packing an operand before changes no bit", "[kernels][ma
         check({1, m, 203, 130, Layout::rows, layout, false, true});
     // More than one chunk of panels.
     check({1, 70, 1700, 800, Layout::rows, Layout::columns, false, true});
+    // Few rows, for which panels go by once.
+    for (const int threads : thread_counts()) {
+      set_thread_count(threads);
+      check({1, 3, 1700, 800, Layout::rows, Layout::columns, false, true});
+    }
   });
 }
 
