@@ -17,10 +17,40 @@ namespace retort {
 std::vector<float> predict_logits(const Model& model, const Examples& examples, std::int64_t batch_size = 32,
                                   const std::function<void(std::int64_t)>& progress = {});
 
-/// Accuracy, F1 and mean cross entropy of logits against the examples' labels. Error: logits that
-/// aren't finite.
+/// Accuracy, F1 and mean cross entropy of logits against the examples' single labels. Error: logits
+/// that aren't finite.
 ClassificationMetrics score(const std::vector<float>& logits, const Examples& examples,
                             std::int64_t num_labels);
+
+/// What an Evaluation's first two metrics are called: "accuracy" and "f1".
+struct MetricNames {
+  const char *first, *second;
+};
+MetricNames metric_names(Problem problem);
+
+/// How good logits are, whatever their labels are.
+struct Evaluation {
+  struct Metric {
+    const char* name;  ///< "micro_f1"
+    double value;
+  };
+  std::int64_t examples = 0;
+  /// Single labels: accuracy, f1. Label sets (a label is predicted from a probability of ½ on):
+  /// exact_match, micro_f1, macro_f1. Regression: pearson, spearman, mse; with several numbers the
+  /// correlations' mean over them.
+  std::vector<Metric> metrics;
+  /// What training minimises: cross entropy, binary cross entropy, squared error, as means.
+  double loss = 0;
+};
+
+/// Error: logits that aren't finite.
+Evaluation evaluate(Problem problem, const std::vector<float>& logits, const Examples& examples,
+                    std::int64_t num_labels);
+
+/// Whether the labels of a set are predicted, from a row of logits.
+std::vector<bool> predicted_set(const float* logits, std::int64_t count);
+/// A label's probability on its own, in f64.
+double sigmoid_of(float logit);
 
 /// Probabilities of one row of logits, in f64.
 std::vector<double> softmax_row(const float* logits, std::int64_t count);

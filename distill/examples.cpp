@@ -1,9 +1,11 @@
 #include "distill/examples.h"
 
 #include <atomic>
+#include <bit>
 #include <numeric>
 #include <utility>
 
+#include "distill/data/targets.h"
 #include "nn/parameter.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/philox.h"
@@ -27,6 +29,15 @@ Tensor Examples::batch_labels(std::span<const std::int64_t> indices) const {
   return Tensor::from(chosen);
 }
 
+Tensor Examples::batch_targets(std::span<const std::int64_t> indices) const {
+  std::vector<float> chosen;
+  for (const std::int64_t index : indices) {
+    const auto row = targets.begin() + index * columns;
+    chosen.insert(chosen.end(), row, row + columns);
+  }
+  return Tensor::from(chosen, {static_cast<std::int64_t>(indices.size()), columns});
+}
+
 std::uint64_t Examples::digest() const {
   std::uint64_t hash = 14695981039346656037u;  // FNV-1a over 32-bit words
   const auto mix = [&](std::int64_t word) {
@@ -38,6 +49,7 @@ std::uint64_t Examples::digest() const {
     for (const std::int32_t type : sequences[row].type_ids) mix(type);
     mix(labels.empty() ? -1 : labels[row]);
   }
+  for (const float target : targets) mix(std::bit_cast<std::int32_t>(target));
   return hash;
 }
 
@@ -46,7 +58,7 @@ TokenSequence encode_text(const Tokenizer& tokenizer, std::string_view text,
                           bool* truncated) {
   Encoding encoding;
   if (pair && style == PairStyle::joined) {
-    const std::string joined = std::string(text) + " [SEP] " + std::string(*pair);
+    const std::string joined = std::string(text) + kPairJoiner + std::string(*pair);
     encoding = tokenizer.encode(joined, {}, max_length);
   } else {
     encoding = tokenizer.encode(text, pair, max_length);
@@ -56,10 +68,16 @@ TokenSequence encode_text(const Tokenizer& tokenizer, std::string_view text,
 }
 
 Examples encode_examples(const Table& table, const Tokenizer& tokenizer, const LabelMap* labels,
-                         int max_length, PairStyle style, std::vector<std::string>* warnings) {
+                         int max_length, PairStyle style, std::vector<std::string>* warnings,
+                         Problem problem) {
   Examples examples;
   const auto count = static_cast<std::int64_t>(table.rows.size());
-  if (labels)
+  if (labels && problem != Problem::single_label) {
+    examples.columns = labels->size();
+    examples.targets = problem == Problem::multi_label ? set_targets(table, *labels)
+                                                       : number_targets(table, labels->size());
+  }
+  if (labels && problem == Problem::single_label)
     for (const std::int64_t id : labels->ids(table, warnings))
       examples.labels.push_back(static_cast<std::int32_t>(id));
   examples.sequences.resize(table.rows.size());

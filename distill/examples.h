@@ -14,7 +14,9 @@ namespace retort {
 
 struct Examples {
   std::vector<TokenSequence> sequences;
-  std::vector<std::int32_t> labels;  ///< empty when the table has none
+  std::vector<std::int32_t> labels;  ///< of single labels; empty when the table has none
+  std::vector<float> targets;        ///< of label sets and regression: `columns` of each example
+  std::int64_t columns = 0;
   std::int64_t truncated = 0;
   std::int64_t tokens = 0;
 
@@ -23,14 +25,18 @@ struct Examples {
   Batch batch(std::span<const std::int64_t> indices, const BatchLimits& limits) const;
   /// Their labels as i32 [count].
   Tensor batch_labels(std::span<const std::int64_t> indices) const;
+  /// Their targets as f32 [count, columns].
+  Tensor batch_targets(std::span<const std::int64_t> indices) const;
   /// A hash of all ids, types and labels: tells one data set from another.
   std::uint64_t digest() const;
 };
 
-/// Tokenises on all threads. `labels` may be null (no labels are wanted).
+/// Tokenises on all threads. `labels` may be null (no labels are wanted); `problem` says what a
+/// row's label is.
 Examples encode_examples(const Table& table, const Tokenizer& tokenizer, const LabelMap* labels,
                          int max_length, PairStyle style,
-                         std::vector<std::string>* warnings = nullptr);
+                         std::vector<std::string>* warnings = nullptr,
+                         Problem problem = Problem::single_label);
 
 /// One text or pair.
 TokenSequence encode_text(const Tokenizer& tokenizer, std::string_view text,

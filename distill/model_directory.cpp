@@ -1,6 +1,7 @@
 #include "distill/model_directory.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "distill/data/labels.h"
 #include "nn/weights/load.h"
@@ -16,6 +17,24 @@ PairStyle parse_pair_style(const std::string& text) {
 }
 
 const char* name(PairStyle style) { return style == PairStyle::joined ? "joined" : "segments"; }
+
+namespace {
+constexpr std::pair<Problem, const char*> kProblems[] = {{Problem::single_label, "single-label"},
+                                                         {Problem::multi_label, "multi-label"},
+                                                         {Problem::regression, "regression"}};
+}  // namespace
+
+Problem parse_problem(const std::string& text) {
+  for (const auto& [problem, name] : kProblems)
+    if (text == name) return problem;
+  fail("--problem: expected single-label, multi-label or regression, found '", text, "'");
+}
+
+const char* flag_name(Problem problem) {
+  for (const auto& [known, name] : kProblems)
+    if (known == problem) return name;
+  return "";
+}
 
 DirectoryFacts DirectoryFacts::read(const std::filesystem::path& directory) {
   const auto path = directory / "retort.json";
@@ -67,10 +86,8 @@ ModelDirectory ModelDirectory::open(const std::filesystem::path& path) {
 ModelDirectory ModelDirectory::open_classifier(const std::filesystem::path& path) {
   ModelDirectory directory = open(path);
   ModelConfig& config = directory.config;
-  check(config.task != Task::sequence_classification || config.problem == Problem::single_label,
-        path.string(), ": expected a classifier of single labels, found one for ", name(config.problem));
+  if (config.task != Task::sequence_classification) config.problem = Problem::single_label;
   config.task = Task::sequence_classification;
-  config.problem = Problem::single_label;
   return directory;
 }
 
@@ -90,6 +107,61 @@ void write_model_directory(const std::filesystem::path& path, const Model& model
   save_model(model, path);
   tokenizer.save(path, model.config().model_type, model.config().token_types > 0);
   facts.write(path);
+}
+
+namespace {
+
+// Whether write_model_directory writes files of this name.
+bool is_model_file(const std::string& name) {
+  for (const char* own : {"config.json", "retort.json", "tokenizer.json", "tokenizer_config.json",
+                          "vocab.txt", "model.safetensors.index.json"})
+    if (name == own) return true;
+  return name.starts_with("model") && name.ends_with(".safetensors");
+}
+
+// "/a/b" of "b/".
+std::filesystem::path without_slash(const std::filesystem::path& path) {
+  const auto whole = std::filesystem::absolute(path).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+}  // namespace
+
+void check_new_model_directory(const std::filesystem::path& path, bool overwrite) {
+  check(!path.empty(), "--out: expected a directory to write, found nothing");
+  if (!std::filesystem::exists(path)) return;
+  check(std::filesystem::is_directory(path), path.string(), ": expected a directory, found a file");
+  if (std::filesystem::is_empty(path)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(path))
+    check(entry.is_regular_file() && is_model_file(entry.path().filename().string()), path.string(),
+          ": holds ", entry.path().filename().string(),
+          ", which is no file of a model that was made here; use another --out");
+  check(overwrite, path.string(), ": holds a model already; use --overwrite or another --out");
+}
+
+void create_model_directory(const std::filesystem::path& path, const Model& model,
+                            const Tokenizer& tokenizer, const DirectoryFacts& facts, bool overwrite,
+                            const std::function<bool()>& proceed) {
+  check_new_model_directory(path, overwrite);
+  const auto final_path = without_slash(path);
+  const auto folder = final_path.parent_path();
+  const std::string name = final_path.filename().string();
+  const auto building = folder / ("." + name + ".building"), old = folder / ("." + name + ".old");
+  std::filesystem::remove_all(building);  // left by a process that was killed
+  std::filesystem::remove_all(old);
+  try {
+    write_model_directory(building, model, tokenizer, facts);
+    check(proceed(), path.string(), ": interrupted; nothing was written");
+    if (std::filesystem::exists(final_path)) std::filesystem::rename(final_path, old);
+    std::filesystem::rename(building, final_path);
+  } catch (...) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(final_path)) std::filesystem::rename(old, final_path, ignored);
+    std::filesystem::remove_all(building, ignored);
+    throw;
+  }
+  sync_directory(folder);
+  std::filesystem::remove_all(old);
 }
 
 }  // namespace retort

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "nn/config.h"
@@ -14,8 +15,14 @@ namespace retort {
 /// How two texts become one sequence: segments ([CLS] a [SEP] b [SEP] with token types 0 and 1), or
 /// joined ("a [SEP] b" written as one text, token types 0).
 enum class PairStyle { segments, joined };
+/// What stands between joined texts.
+inline constexpr const char* kPairJoiner = " [SEP] ";
 PairStyle parse_pair_style(const std::string& text);
 const char* name(PairStyle style);
+
+/// What a label is, as --problem spells it: single-label, multi-label, regression.
+Problem parse_problem(const std::string& text);
+const char* flag_name(Problem problem);
 
 /// retort.json. A directory without one was made elsewhere.
 struct DirectoryFacts {
@@ -36,8 +43,8 @@ struct ModelDirectory {
 
   /// Errors: a file is missing or bad; the tokenizer's ids don't fit the config's vocab_size.
   static ModelDirectory open(const std::filesystem::path& path);
-  /// A directory that is to classify, whatever its config says that it is for. Error: its classifier
-  /// isn't one of single labels.
+  /// A directory that is to classify, whatever its config says that it is for: single labels where
+  /// that is something else.
   static ModelDirectory open_classifier(const std::filesystem::path& path);
 
   /// The number of tokens that texts are cut to: `wanted` (0: not given), else what the directory was
@@ -49,8 +56,18 @@ struct ModelDirectory {
 /// read beyond the table; many fewer mean another vocabulary.
 void check_vocabulary(const Tokenizer& tokenizer, const ModelConfig& config, const std::string& where);
 
-/// Writes a whole directory: weights, config, tokenizer files, facts.
+/// Writes a whole directory, file by file: weights, config, tokenizer files, facts.
 void write_model_directory(const std::filesystem::path& path, const Model& model,
                            const Tokenizer& tokenizer, const DirectoryFacts& facts);
+
+/// Error unless a new model may be written as `path`: nothing is there, an empty folder or, with
+/// `overwrite`, a folder with a model and nothing else.
+void check_new_model_directory(const std::filesystem::path& path, bool overwrite);
+/// The same as a whole: built as a hidden sibling and renamed, so that `path` is either what it was
+/// or the new model. `proceed` is asked before that; false: nothing is left. Errors: those of
+/// check_new_model_directory.
+void create_model_directory(const std::filesystem::path& path, const Model& model,
+                            const Tokenizer& tokenizer, const DirectoryFacts& facts, bool overwrite,
+                            const std::function<bool()>& proceed);
 
 }  // namespace retort

@@ -23,10 +23,17 @@ void visit(Fields& recipe, Visitor&& field) {
   field("student_layers", recipe.student_layers);
   field("student_type", recipe.student_type);
   field("student_head", recipe.student_head);
+  field("problem", recipe.problem);
+  field("labels", recipe.labels);
+  field("head_layers", recipe.head.layers);
+  field("head_activation", recipe.head.activation);
+  field("head_dropout", recipe.head.dropout);
+  field("pooling", recipe.head.pooling);
   field("format", recipe.table.format);
   field("text_column", recipe.table.text_column);
   field("pair_column", recipe.table.pair_column);
   field("label_column", recipe.table.label_column);
+  field("label_columns", recipe.table.label_columns);
   field("rows", recipe.table.rows);
   field("limit", recipe.table.limit);
   field("max_length", recipe.max_length);
@@ -158,7 +165,19 @@ void Recipe::check_values() const {
   check(student_type == "distilbert" || student_type == "same",
         "--student-type: expected distilbert or same, found '", student_type, "'");
   if (pair_style) parse_pair_style(*pair_style);
+  if (!problem.empty()) parse_problem(problem);
   table.options();
+}
+
+TableOptions Recipe::table_options(Problem of, bool training) const {
+  TableFlags flags = table;
+  if (!training) {
+    flags.rows.clear();
+    flags.limit = -1;
+  }
+  TableOptions options = flags.options();
+  options.several_labels = of != Problem::single_label;
+  return options;
 }
 
 Json Recipe::to_json() const {

@@ -10,6 +10,7 @@
 
 #include "distill/data/table.h"
 #include "distill/objective/objective.h"
+#include "nn/own_head.h"
 
 namespace retort {
 
@@ -27,6 +28,11 @@ struct Recipe {
   std::vector<int> student_layers;
   std::string student_type = "distilbert";
   std::string student_head = "copy";
+
+  // The classifier, where it isn't the one that the directory has.
+  std::string problem;  ///< single-label, multi-label, regression; empty: the directory's
+  std::vector<std::string> labels;  ///< names by id; empty: the directory's, else those in the data
+  HeadOptions head;
 
   // Reading the data.
   TableFlags table;                       ///< limit and rows apply to `data` alone
@@ -51,6 +57,8 @@ struct Recipe {
   std::int64_t checkpoint_every = 500;
   int threads = 0;  ///< 0: as many as the process may use
 
+  /// The table's options for a problem; `training`: limit and rows apply.
+  TableOptions table_options(Problem of, bool training) const;
   /// Constant rate without warm-up, no clipping, AdamW at torch's defaults (decay 0.01 on everything).
   void apply_notebook_preset();
   /// Errors: numbers out of range, names that don't exist.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "distill/checkpoint.h"
+#include "distill/data/targets.h"
 #include "nn/cut_student.h"
 #include "nn/weights/load.h"
 #include "tensor/base/error.h"
@@ -33,6 +34,9 @@ class Preparation {
   Preparation(Recipe& recipe, const RunCallbacks& callbacks) : recipe_(recipe), callbacks_(callbacks) {}
 
   Ingredients operator()() {
+    problem_ = find_problem();
+    recipe_.problem = flag_name(problem_);
+    recipe_.objective.fit(problem_);
     const Table train = read(recipe_.data, true);
     std::optional<Table> dev;
     if (!recipe_.dev.empty()) dev = read(recipe_.dev, false);
@@ -41,6 +45,8 @@ class Preparation {
     const ModelConfig& config = result_.model->config();
     say(config.model_type + ": " + std::to_string(result_.model->parameters().count()) + " parameters, " +
         std::to_string(config.layers) + " layers x " + std::to_string(config.hidden_size));
+    if (const std::string note = own_head_note(config); !note.empty())
+      say(recipe_.out + ": " + note);
     const LabelMap labels(config.labels);
     result_.train = encode(train, labels, "training");
     if (dev) result_.dev = encode(*dev, labels, "dev");
@@ -52,22 +58,35 @@ class Preparation {
     if (callbacks_.message) callbacks_.message(line);
   }
 
+  // The recipe's, else the teacher's or that of the directory that is trained; several label
+  // columns are no single label.
+  Problem find_problem() const {
+    const bool distils = recipe_.command == "distill";
+    check(!distils || recipe_.labels.empty(), "distill: the labels are the teacher's");
+    if (!distils && !recipe_.problem.empty()) return parse_problem(recipe_.problem);
+    const std::string& path = distils ? recipe_.teacher : recipe_.model;
+    check(!path.empty(), distils ? "--teacher" : "--model",
+          ": expected a model directory, found nothing");
+    const ModelConfig config = ModelConfig::read(path);
+    const bool classifies = config.task == Task::sequence_classification;
+    const Problem of_directory = classifies ? config.problem : Problem::single_label;
+    if (distils) return of_directory;
+    const bool several = !recipe_.table.label_columns.empty();
+    return several && of_directory == Problem::single_label ? Problem::multi_label : of_directory;
+  }
+
   Table read(const std::string& path, bool training) const {
     check(!path.empty(), "--data: expected a file with labelled texts, found nothing");
-    TableFlags flags = recipe_.table;
-    if (!training) {
-      flags.rows.clear();
-      flags.limit = -1;
-    }
-    Table table = read_table(path, flags.options());
+    Table table = read_table(path, recipe_.table_options(problem_, training));
     for (const std::string& warning : table.warnings) say(warning);
     return table;
   }
 
   Examples encode(const Table& table, const LabelMap& labels, const char* what) const {
     std::vector<std::string> warnings;
-    Examples examples = encode_examples(table, *result_.tokenizer, &labels, result_.facts.max_length,
-                                        result_.facts.pair_style, &warnings);
+    Examples examples =
+        encode_examples(table, *result_.tokenizer, &labels, result_.facts.max_length,
+                        result_.facts.pair_style, &warnings, problem_);
     for (const std::string& warning : warnings) say(warning);
     say(std::string(what) + ": " + std::to_string(examples.count()) + " examples, " +
         std::to_string(examples.tokens) + " tokens, " + std::to_string(examples.truncated) +
@@ -85,15 +104,7 @@ class Preparation {
   }
 
   void report(const LoadReport& load, const std::string& where) const {
-    const auto list = [&](const std::vector<std::string>& names, const char* what) {
-      if (names.empty()) return;
-      std::string text = where + ": " + what + ": ";
-      for (std::size_t i = 0; i < names.size() && i < 6; ++i) text += (i ? ", " : "") + names[i];
-      if (names.size() > 6) text += ", and " + std::to_string(names.size() - 6) + " more";
-      say(text);
-    };
-    list(load.fresh, "made anew, not in the file");
-    list(load.unused, "in the file and not used");
+    for (const std::string& line : report_lines(load, where)) say(line);
   }
 
   // A head is kept when the directory has been trained for classification: its labels then count.
@@ -101,11 +112,15 @@ class Preparation {
     return !directory.facts.random && load.fresh_head.empty();
   }
 
-  // The label map of a model whose head is new: integers as they are, strings sorted.
-  static std::vector<std::string> labels_from(const Table& train, const std::optional<Table>& dev) {
+  // The label map of a model whose head is new: integers as they are, strings sorted. The numbers
+  // of a regression are named by their columns, or as transformers does.
+  std::vector<std::string> labels_from(const Table& train, const std::optional<Table>& dev) const {
+    if (!recipe_.labels.empty()) return recipe_.labels;
     std::vector<const Table*> tables = {&train};
     if (dev) tables.push_back(&*dev);
-    return LabelMap::from_tables(tables).names();
+    if (problem_ == Problem::multi_label) return labels_of_sets(tables).names();
+    if (problem_ == Problem::single_label) return LabelMap::from_tables(tables).names();
+    return train.label_columns.empty() ? LabelMap::placeholders(1).names() : train.label_columns;
   }
 
   // Loads a directory to be trained; `labels` (if any) decide a new head's labels.
@@ -113,12 +128,18 @@ class Preparation {
                     const Table& train, const std::optional<Table>& dev) {
     ModelConfig config = directory.config;
     if (recipe_.dropout) config.set_dropout(*recipe_.dropout);
+    set_head(config, recipe_.head);
+    const bool same_meaning =
+        config.problem == problem_ && (recipe_.labels.empty() || recipe_.labels == config.labels);
+    config.problem = problem_;
     // Whether the head is kept shows only in the file.
     LoadedModel loaded;
     LoadOptions options{.seed = recipe_.seed};
     if (recipe_.command == "train") options.rename = recipe_.rename;  // else it is the teacher's
+    // One that has other labels than the config says, or another form, is no reason to give up.
+    options.resize_head = true;
     if (!directory.facts.random) loaded = load_model(directory.path, config, options);
-    if (directory.facts.random || !keeps_head(directory, loaded.report)) {
+    if (directory.facts.random || !same_meaning || !keeps_head(directory, loaded.report)) {
       config.labels = teacher_labels ? *teacher_labels : labels_from(train, dev);
       options.fresh_head = true;
       loaded = load_model(directory.path, config, options);
@@ -145,6 +166,9 @@ class Preparation {
       say(teacher.path.string() + ": was initialised at random and never trained; it has nothing to teach");
     result_.teacher = std::move(loaded.model);
     if (recipe_.student.empty()) {
+      check(!recipe_.head.any(),
+            "--student-layers: a cut student has its teacher's kind of head; "
+            "--head-layers and --pooling go with --student");
       CutStudent cut = cut_student(*result_.teacher, {.layers = recipe_.student_layers,
                                                       .type = recipe_.student_type,
                                                       .fresh_head = recipe_.student_head == "fresh",
@@ -184,6 +208,7 @@ class Preparation {
 
   Recipe& recipe_;
   const RunCallbacks& callbacks_;
+  Problem problem_ = Problem::single_label;
   Ingredients result_;
 };
 

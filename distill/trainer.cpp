@@ -22,11 +22,6 @@ std::string hexadecimal(std::uint64_t value) {
   return buffer;
 }
 
-// "better" by accuracy, then F1, then the earlier epoch.
-bool better(const EpochReport& a, const EpochReport& b) {
-  return a.accuracy != b.accuracy ? a.accuracy > b.accuracy : a.f1 > b.f1;
-}
-
 Json to_json(const EpochReport& epoch) {
   Json json;
   json["epoch"] = epoch.epoch;
@@ -59,6 +54,7 @@ EpochReport epoch_from_json(const Json& json) {
 Trainer::Trainer(Model& model, Teacher* teacher, const Examples& train, const Examples* dev,
                  TrainerOptions options, TrainerCallbacks callbacks)
     : model_(model),
+      problem_(model.config().problem),
       teacher_(teacher),
       train_(train),
       dev_(dev),
@@ -71,6 +67,32 @@ Trainer::Trainer(Model& model, Teacher* teacher, const Examples& train, const Ex
       teacher_digest_(teacher ? teacher->digest() : 0) {
   check(train.count() > 0, "train: there are no examples");
   options_.schedule.total = total_;
+}
+
+// "better" by accuracy, then F1, then the earlier epoch; a regression by its loss.
+bool Trainer::better(const EpochReport& a, const EpochReport& b) const {
+  if (problem_ == Problem::regression) return a.loss < b.loss;
+  return a.accuracy != b.accuracy ? a.accuracy > b.accuracy : a.f1 > b.f1;
+}
+
+// Of a regression none.
+std::int64_t Trainer::count_right(const Tensor& logits, std::span<const std::int64_t> rows) const {
+  if (problem_ == Problem::regression) return 0;
+  const auto values = logits.to_vector<float>();
+  const std::int64_t classes = logits.size(1);
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const float* row = values.data() + static_cast<std::int64_t>(i) * classes;
+    if (problem_ == Problem::single_label) {
+      right += predicted_label(row, classes) == train_.labels[static_cast<std::size_t>(rows[i])];
+      continue;
+    }
+    const std::vector<bool> predicted = predicted_set(row, classes);
+    const float* targets = train_.targets.data() + rows[i] * classes;
+    right += std::equal(predicted.begin(), predicted.end(), targets,
+                        [](bool is, float target) { return is == (target > 0.5f); });
+  }
+  return right;
 }
 
 StepReport Trainer::train_step(std::span<const std::int64_t> rows, std::int64_t epoch) {
@@ -89,19 +111,16 @@ StepReport Trainer::train_step(std::span<const std::int64_t> rows, std::int64_t 
     context.first_target = static_cast<std::uint32_t>(targets);
     context.first_sequence = static_cast<std::uint32_t>(begin);
     const Output output = model_.forward(batch, {}, context);
-    const Tensor labels = train_.batch_labels(part);
-    const Variable part_loss = options_.objective.evaluate(
-        {.student = output,
-         .teacher_logits = teacher_ ? teacher_->logits(part) : Tensor(),
-         .labels = labels,
-         .factor = 1 / static_cast<double>(count)},
-        values);
+    const bool single = problem_ == Problem::single_label;
+    const Variable part_loss =
+        options_.objective.evaluate({.student = output,
+                                     .teacher_logits = teacher_ ? teacher_->logits(part) : Tensor(),
+                                     .labels = single ? train_.batch_labels(part) : Tensor(),
+                                     .targets = single ? Tensor() : train_.batch_targets(part),
+                                     .factor = 1 / static_cast<double>(count)},
+                                    values);
     loss += part_loss.item();
-    const auto logits = output.logits.value().to_vector<float>();
-    const std::int64_t classes = output.logits.size(1);
-    for (std::size_t i = 0; i < part.size(); ++i)
-      correct += predicted_label(logits.data() + static_cast<std::int64_t>(i) * classes, classes) ==
-                 labels.data<std::int32_t>()[i];
+    correct += count_right(output.logits.value(), part);
     tokens += batch.tokens();
     if (batch.target) targets += batch.target->tokens();
     backward(part_loss);
@@ -113,7 +132,9 @@ StepReport Trainer::train_step(std::span<const std::int64_t> rows, std::int64_t 
                     .loss = loss,
                     .soft = kAbsentTerm,
                     .hard = kAbsentTerm,
-                    .accuracy = static_cast<double>(correct) / static_cast<double>(count),
+                    .accuracy = problem_ == Problem::regression
+                                    ? kAbsentTerm
+                                    : static_cast<double>(correct) / static_cast<double>(count),
                     .learning_rate = options_.schedule.rate(step_),
                     .tokens = tokens};
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -158,23 +179,25 @@ void Trainer::write_log(const StepReport& report) {
 void Trainer::finish_epoch(std::int64_t epoch) {
   EpochReport report{.epoch = epoch + 1,
                      .train_loss = epoch_loss_ / static_cast<double>(epoch_examples_),
-                     .train_accuracy = epoch_correct_ / static_cast<double>(epoch_examples_)};
+                     .train_accuracy = problem_ == Problem::regression
+                                           ? kAbsentTerm
+                                           : epoch_correct_ / static_cast<double>(epoch_examples_)};
   epoch_loss_ = epoch_correct_ = 0;
   epoch_examples_ = 0;
   report.best = true;
   if (dev_) {
     const std::int64_t labels = model_.config().num_labels();
-    const ClassificationMetrics metrics = [&] {
+    const Evaluation evaluation = [&] {
       try {
-        return score(predict_logits(model_, *dev_), *dev_, labels);
+        return evaluate(problem_, predict_logits(model_, *dev_), *dev_, labels);
       } catch (const Error& error) {
         fail("step ", step_, ", dev: ", error.what(), "; try a lower --lr; the last checkpoint is kept");
       }
     }();
     report.has_dev = true;
-    report.accuracy = metrics.accuracy();
-    report.f1 = metrics.f1();
-    report.loss = metrics.loss();
+    report.accuracy = evaluation.metrics[0].value;
+    report.f1 = evaluation.metrics[1].value;
+    report.loss = evaluation.loss;
     for (const EpochReport& earlier : epochs_) report.best = report.best && better(report, earlier);
   }
   if (report.best)

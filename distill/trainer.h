@@ -29,7 +29,8 @@ struct TrainerOptions {
   std::filesystem::path out;            ///< log and checkpoints go here
 };
 
-/// One optimiser step, as logged. Means over the step's examples; absent terms are NaN.
+/// One optimiser step, as logged. Means over the step's examples; absent terms are NaN, and so is
+/// the accuracy (of label sets: the exact match) of a regression.
 struct StepReport {
   std::int64_t step = 0, steps = 0;  ///< step counts from 1
   std::int64_t epoch = 0, epochs = 0;
@@ -39,6 +40,8 @@ struct StepReport {
   double seconds = 0;
 };
 
+/// `accuracy` and `f1` are the first two metrics of an Evaluation: for label sets exact match and
+/// micro F1, for a regression the correlations of Pearson and Spearman.
 struct EpochReport {
   std::int64_t epoch = 0;
   double train_loss = 0, train_accuracy = 0;
@@ -72,6 +75,8 @@ class Trainer {
   const std::vector<EpochReport>& epochs() const { return epochs_; }
 
  private:
+  std::int64_t count_right(const Tensor& logits, std::span<const std::int64_t> rows) const;
+  bool better(const EpochReport& a, const EpochReport& b) const;
   StepReport train_step(std::span<const std::int64_t> rows, std::int64_t epoch);
   void finish_epoch(std::int64_t epoch);
   void save();
@@ -80,6 +85,7 @@ class Trainer {
   std::filesystem::path log_path() const { return options_.out / "log.jsonl"; }
 
   Model& model_;
+  Problem problem_;
   Teacher* teacher_;
   const Examples& train_;
   const Examples* dev_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/axes.h"
 #include "nn/body.h"
 #include "nn/config.h"
 #include "nn/config_keys.h"
@@ -47,9 +48,22 @@ struct Architecture {
   /// where layers have none of their own.
   const char* layers = nullptr;
   const char* decoder_layers = nullptr;  ///< likewise of an encoder-decoder's decoder
-  /// Makes the config that of a model with these layers (counted from 1) of config's model; null:
-  /// their number is all that changes. Error: those layers alone make no such model.
+  /// Makes the config that of a model with these layers (counted from 1) of config's model, whose
+  /// number of layers is set afterwards; null: that is all that changes. Error: those layers alone
+  /// make no such model.
   void (*keep_layers)(ModelConfig& config, const std::vector<int>& layers) = nullptr;
+  /// Under which of the numbers behind `layers` the parameters of layer `layer`, from 0, stand,
+  /// where layers share them (ALBERT).
+  int (*layer_place)(const ModelConfig& config, int layer) = nullptr;
+  /// Says what the dimensions of all parameters are; null: students have the teacher's sizes.
+  void (*axes)(Axes& axes, const ModelConfig& config) = nullptr;
+  /// Fits a student's other sizes to those that were chosen (hidden, heads, feed-forward),
+  /// `teacher` being the config that it was made from; null: there are none. Error: there is no
+  /// such model.
+  void (*resize)(ModelConfig& student, const ModelConfig& teacher) = nullptr;
+  /// Makes the architecture's own sequence classifier work on what `pooling` says, which
+  /// config.json then says; false: it can't. Null: it never can.
+  bool (*set_pooling)(ModelConfig& config, Pooling pooling) = nullptr;
 };
 
 /// Error, beginning with `where`: there is no such model_type.

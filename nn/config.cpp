@@ -89,6 +89,7 @@ void ModelConfig::set_dropout(double probability) {
         probability);
   embedding_dropout = hidden_dropout = attention_dropout = classifier_dropout = span_dropout =
       probability;
+  if (own_head) own_head->dropout = probability;
 }
 
 ModelConfig ModelConfig::parse(const Json& json, const std::string& file) {
@@ -112,6 +113,7 @@ ModelConfig ModelConfig::parse(const Json& json, const std::string& file) {
   config.problem = read_problem(keys, config.num_labels());
   keys.size("vocab_size", config.vocab_size, kMostVocabulary);
   architecture.keys(keys, config);
+  own_head_key(keys, config);
   check_heads(config, file);
   return config;
 }
@@ -132,15 +134,18 @@ Json ModelConfig::to_json() const {
   Json::Object kept;
   for (const auto& [key, value] : json.as_object("config"))
     if (key != "_name_or_path" && key != "num_labels" && key != "torch_dtype" &&
-        key != "gradient_checkpointing")
+        key != "gradient_checkpointing" && key != "retort_head")
       kept.emplace_back(key, value);
   json = kept;
-  json["architectures"] = Json::Array{class_name(architecture, task)};
+  const bool own = own_head && task == Task::sequence_classification;
+  json["architectures"] = Json::Array{own ? std::string("Retort") + class_suffix(task)
+                                          : class_name(architecture, task)};
   json["model_type"] = model_type;
   ModelConfig written = *this;
   ConfigKeys keys(json);
   keys.size("vocab_size", written.vocab_size, kMostVocabulary);
   architecture.keys(keys, written);
+  if (own) own_head_key(keys, written);
   json[architecture.initializer] = initializer_range;
   json["pad_token_id"] = pad_token_id ? Json(*pad_token_id) : Json();
   json["tie_word_embeddings"] = tie_word_embeddings;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/own_head.h"
 #include "nn/task.h"
 #include "tensor/base/json.h"
 
@@ -55,6 +56,8 @@ struct ModelConfig {
   bool tie_word_embeddings = true;  ///< a language-model head uses the table of words
   Problem problem = Problem::single_label;
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< by id
+  /// The sequence classifier, where it isn't the architecture's own.
+  std::optional<OwnHead> own_head;
 
   std::shared_ptr<const FamilyConfig> family;  ///< null: that family's defaults
 

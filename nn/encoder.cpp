@@ -56,6 +56,21 @@ Variable EncoderEmbeddings::operator()(const Batch& batch, const Context& contex
   return dropout_(norm_(sum + positions_(batch.positions)), context);
 }
 
+void encoder_axes(Axes& axes, const EncoderLayerNames& names, Axis embedding) {
+  axes.linear("embeddings.word_embeddings", Axis::vocabulary, embedding);
+  axes.linear("embeddings.position_embeddings", Axis::whole, embedding);
+  axes.linear("embeddings.token_type_embeddings", Axis::whole, embedding);
+  axes.vector("embeddings.LayerNorm", embedding);
+  axes.linear(names.query, Axis::queries, Axis::stream);
+  axes.linear(names.key, Axis::keys, Axis::stream);
+  axes.linear(names.value, Axis::keys, Axis::stream);
+  axes.linear(names.attention_output, Axis::stream, Axis::queries);
+  axes.vector(names.attention_norm, Axis::stream);
+  axes.linear(names.intermediate, Axis::feed_forward, Axis::stream);
+  axes.linear(names.output, Axis::stream, Axis::feed_forward);
+  axes.vector(names.output_norm, Axis::stream);
+}
+
 Encoder::Encoder(const Scope& scope, const ModelConfig& config, std::string_view layers,
                  const EncoderLayerNames& names, std::string_view projection)
     : embeddings_(scope / "embeddings", config) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/axes.h"
 #include "nn/body.h"
 #include "nn/config.h"
 #include "nn/layers.h"
@@ -53,6 +54,9 @@ class EncoderEmbeddings {
   LayerNorm norm_;
   Dropout dropout_;
 };
+
+/// Axes of an encoder's embeddings and layers; `embedding`: of the tables' columns.
+void encoder_axes(Axes& axes, const EncoderLayerNames& names, Axis embedding);
 
 class Encoder : public Body {
  public:

@@ -17,16 +17,6 @@ namespace retort {
 /// Outputs of question answering: a span's start and end.
 inline constexpr std::int64_t kSpanEnds = 2;
 
-/// What a head works on.
-enum class Pooling {
-  tokens,  ///< every token
-  first,   ///< each sequence's first token ([CLS])
-  last,    ///< its last token
-  mark,    ///< its last token with the id that the head was given (T5: the end of the text)
-  mean,    ///< the mean of its tokens
-  max,     ///< each column's largest number
-};
-
 class Head {
  public:
   using Step = std::function<Variable(const Variable& x, const Context& context)>;

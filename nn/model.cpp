@@ -15,6 +15,8 @@ Model::Model(ModelConfig source) : config_(std::move(source)) {
   const Scope scope = prefixed_ ? root / architecture.base_prefix : root;
   body_ = architecture.make_body(scope, config_);
   if (config_.task == Task::embedding) head_ = embedding_head();
+  else if (config_.task == Task::sequence_classification && config_.own_head)
+    head_ = make_own_head(root.of(Part::head), scope.of(Part::head), config_);
   else if (config_.task != Task::none)
     head_ = architecture.make_head(root.of(Part::head), scope.of(Part::head), config_, *body_);
 }

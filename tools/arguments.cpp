@@ -29,12 +29,30 @@ void add_rename(CLI::App& command, std::vector<std::string>& rules, const std::s
       ->allow_extra_args(false);
 }
 
+void add_head_flags(CLI::App& command, HeadOptions& head) {
+  command
+      .add_option("--head-layers", head.layers,
+                  "Sizes of the classifier's hidden layers: 256,64 (such a head is Retort's own: "
+                  "transformers can't load it)")
+      ->delimiter(',');
+  command.add_option("--head-activation", head.activation, "Between them (default: gelu)");
+  command.add_option("--head-dropout", head.dropout, "Behind each (default: 0.1)");
+  command.add_option(
+      "--pooling", head.pooling,
+      "What the classifier works on: cls, last, mean or max (default: as the model's "
+      "own; where that can't be said in its config.json, the head is Retort's own)");
+}
+
 void add_table_flags(CLI::App& command, TableFlags& flags, const std::string& rows) {
   command.add_option("--format", flags.format, "tsv, tsv-quoted, csv or jsonl; auto: by the extension")
       ->capture_default_str();
   command.add_option("--text-column", flags.text_column, "Column of the text (default: by the header)");
   command.add_option("--pair-column", flags.pair_column, "Column of the second text (default: by the header)");
   command.add_option("--label-column", flags.label_column, "Column of the label (default: by the header)");
+  command
+      .add_option("--label-columns", flags.label_columns,
+                  "Columns of several labels, 0 or 1 each, or of several numbers: a,b,c")
+      ->delimiter(',');
   command.add_option("--limit", flags.limit, "Use the first N " + rows + " only");
   command.add_option("--rows", flags.rows, "Use the " + rows + " A:B only, counted from 0, B not included");
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "distill/data/table.h"
+#include "nn/own_head.h"
 
 namespace retort::tools {
 
@@ -16,7 +17,12 @@ void apply_threads(int threads);
 /// --rename FROM=TO, any number of times, for commands that load a model; `which` names it in the help.
 void add_rename(CLI::App& command, std::vector<std::string>& rules, const std::string& which = "model");
 
-/// How a table is read: --format, --text-column, --pair-column, --label-column, --limit, --rows.
+/// The classifier of a model that is trained: --head-layers, --head-activation, --head-dropout,
+/// --pooling.
+void add_head_flags(CLI::App& command, HeadOptions& head);
+
+/// How a table is read: --format, --text-column, --pair-column, --label-column, --label-columns,
+/// --limit, --rows.
 /// `rows` says in the help what the last two cut.
 void add_table_flags(CLI::App& command, TableFlags& flags, const std::string& rows = "rows");
 

@@ -83,6 +83,7 @@ transformers() {
   [ ! -d ../shared/data ] || data=(--data ../shared/data)
   bash tools/verify_pretrained.sh build/minilm build/retort "${data[@]}"
   "${PYTHON:-build/verify-python/bin/python}" tools/verify_architectures.py --retort build/retort
+  "${PYTHON:-build/verify-python/bin/python}" tools/verify_architectures.py --retort build/retort --students
 }
 
 install_packages "${retort_packages[@]}"

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "distill/compare.h"
+#include "distill/report/text.h"
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
 #include "tensor/base/parallel.h"
@@ -36,10 +37,13 @@ std::string changes_line(const Report& report) {
   const ModelSummary& teacher = report.models[0];
   const ModelSummary& student = report.models[1];
   char line[160];
-  std::snprintf(line, sizeof line, "student: %.1f %% fewer parameters, %.2f x as fast, accuracy %+.1f points, F1 %+.1f points\n",
-                parameter_reduction_percent(teacher.parameters, student.parameters),
-                teacher.ms_per_batch / student.ms_per_batch, 100 * (student.accuracy - teacher.accuracy),
-                100 * (student.f1 - teacher.f1));
+  std::snprintf(
+      line, sizeof line,
+      "student: %.1f %% fewer parameters, %.2f x as fast, %s %+.1f points, %s %+.1f points\n",
+      parameter_reduction_percent(teacher.parameters, student.parameters),
+      teacher.ms_per_batch / student.ms_per_batch, lower_case(report.scores.accuracy).c_str(),
+      100 * (student.accuracy - teacher.accuracy), report.scores.f1.c_str(),
+      100 * (student.f1 - teacher.f1));
   return line;
 }
 
@@ -51,9 +55,14 @@ std::string samples_table(const Report& report) {
     for (std::size_t i = 0; i < sample.by.size(); ++i) {
       char line[160];
       const bool right = sample.gold.empty() || sample.by[i].label == sample.gold;
-      std::snprintf(line, sizeof line, "    %-22s %-12s %5.1f %%%s\n", report.models[i].name.c_str(),
-                    sample.by[i].label.c_str(), 100 * sample.by[i].confidence, right ? "" : "  (wrong)");
+      std::snprintf(line, sizeof line, "    %-22s %-12.80s", report.models[i].name.c_str(),
+                    sample.by[i].label.c_str());
       text += line;
+      if (std::isfinite(sample.by[i].confidence)) {
+        std::snprintf(line, sizeof line, " %5.1f %%", 100 * sample.by[i].confidence);
+        text += line;
+      }
+      text += right ? "\n" : "  (wrong)\n";
     }
   }
   return text;
@@ -77,6 +86,7 @@ struct Compare {
     if (!samples.empty()) {
       TableOptions plain;
       plain.label_required = false;
+      plain.several_labels = true;
       options.samples = read_table(samples, plain);
       warn(options.samples->warnings);
     }

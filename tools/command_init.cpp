@@ -7,6 +7,7 @@
 #include "tensor/base/error.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
+#include "tools/signals.h"
 
 namespace retort::tools {
 namespace {
@@ -18,8 +19,7 @@ struct Init {
 
   int run() const {
     const std::filesystem::path path = out;
-    check(!std::filesystem::exists(path / "config.json") || overwrite, out,
-          ": holds a model already; use --overwrite or another --out");
+    check_new_model_directory(path, overwrite);
     Json json = Json::parse_file(config);
     Tokenizer tokenizer = std::filesystem::path(vocab).extension() == ".txt" ? from_vocab_file()
                                                                               : Tokenizer::load(vocab);
@@ -29,7 +29,8 @@ struct Init {
     const auto model = random_model(parsed, seed);
     DirectoryFacts facts;
     facts.random = true;
-    write_model_directory(path, *model, tokenizer, facts);
+    create_model_directory(path, *model, tokenizer, facts, overwrite,
+                           [] { return !interrupted(); });
     print(out + ": " + parsed.model_type + ", " + std::to_string(parsed.layers) + " layers x " +
           std::to_string(parsed.hidden_size) + ", " + std::to_string(model->parameters().count()) +
           " parameters, random weights from seed " + std::to_string(seed) + "\n");

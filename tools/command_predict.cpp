@@ -1,4 +1,5 @@
 // retort predict and retort eval: a classifier over texts.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -32,6 +33,38 @@ struct Loaded {
     return {std::move(directory), std::move(loaded.model), length};
   }
 };
+
+// What is said of one row: the label, all that have a probability of a half, or the numbers.
+Json prediction(const ModelConfig& config, const std::vector<float>& logits, std::int64_t row) {
+  const std::int64_t count = config.num_labels();
+  const float* values = logits.data() + row * count;
+  Json json, probabilities = Json::Array{}, raw = Json::Array{};
+  for (std::int64_t i = 0; i < count; ++i) raw.push_back(static_cast<double>(values[i]));
+  switch (config.problem) {
+    case Problem::single_label:
+      json["label"] = config.labels[static_cast<std::size_t>(predicted_label(values, count))];
+      for (const double probability : softmax_row(values, count))
+        probabilities.push_back(probability);
+      json["probabilities"] = probabilities;
+      break;
+    case Problem::multi_label: {
+      Json labels = Json::Array{};
+      const std::vector<bool> set = predicted_set(values, count);
+      for (std::size_t i = 0; i < set.size(); ++i) {
+        if (set[i]) labels.push_back(config.labels[i]);
+        probabilities.push_back(sigmoid_of(values[i]));
+      }
+      json["labels"] = labels;
+      json["probabilities"] = probabilities;
+      break;
+    }
+    case Problem::regression:
+      json[count == 1 ? "value" : "values"] = count == 1 ? Json(static_cast<double>(*values)) : raw;
+      break;
+  }
+  json["logits"] = raw;
+  return json;
+}
 
 struct Predict {
   std::string model, text, pair, input, output;
@@ -69,19 +102,9 @@ struct Predict {
         predict_logits(*loaded.model, examples, batch_size, [](std::int64_t done) {
           check(!interrupted(), "predict: interrupted after ", done, " rows; nothing was written");
         });
-    const std::vector<std::string>& labels = loaded.directory.config.labels;
-    const auto classes = static_cast<std::int64_t>(labels.size());
     std::string lines;
-    for (std::int64_t row = 0; row < examples.count(); ++row) {
-      const float* values = logits.data() + row * classes;
-      Json json, probabilities = Json::Array{}, raw = Json::Array{};
-      for (const double probability : softmax_row(values, classes)) probabilities.push_back(probability);
-      for (std::int64_t i = 0; i < classes; ++i) raw.push_back(static_cast<double>(values[i]));
-      json["label"] = labels[static_cast<std::size_t>(predicted_label(values, classes))];
-      json["probabilities"] = probabilities;
-      json["logits"] = raw;
-      lines += json.dump(0, kLogitDigits) + "\n";
-    }
+    for (std::int64_t row = 0; row < examples.count(); ++row)
+      lines += prediction(loaded.directory.config, logits, row).dump(0, kLogitDigits) + "\n";
     if (output.empty()) print(lines);
     else write_output(output, lines);
     return 0;
@@ -99,12 +122,16 @@ struct Eval {
   int run() const {
     apply_threads(threads);
     const Loaded loaded = Loaded::open(model, rename, max_length);
-    const Table rows = read_table(data, table.options());
+    const Problem problem = loaded.directory.config.problem;
+    TableOptions options = table.options();
+    options.several_labels = problem != Problem::single_label;
+    const Table rows = read_table(data, options);
     warn(rows.warnings);
     const LabelMap labels(loaded.directory.config.labels);
     std::vector<std::string> warnings;
-    const Examples examples = encode_examples(rows, loaded.directory.tokenizer, &labels, loaded.max_length,
-                                              loaded.directory.facts.pair_style, &warnings);
+    const Examples examples =
+        encode_examples(rows, loaded.directory.tokenizer, &labels, loaded.max_length,
+                        loaded.directory.facts.pair_style, &warnings, problem);
     warn(warnings);
     if (examples.truncated > 0)
       std::fprintf(stderr, "%lld of %lld examples were truncated to %d tokens\n",
@@ -113,18 +140,27 @@ struct Eval {
     const auto logits = predict_logits(*loaded.model, examples, batch_size, [](std::int64_t done) {
       check(!interrupted(), "eval: interrupted after ", done, " examples");
     });
-    const ClassificationMetrics metrics = score(logits, examples, labels.size());
+    const Evaluation evaluation = evaluate(problem, logits, examples, labels.size());
     if (json) {
       Json result;
-      result["examples"] = metrics.examples();
-      result["accuracy"] = metrics.accuracy();
-      result["f1"] = metrics.f1();
-      result["loss"] = metrics.loss();
+      result["examples"] = evaluation.examples;
+      for (const Evaluation::Metric& metric : evaluation.metrics)
+        result[metric.name] = metric.value;
+      result["loss"] = evaluation.loss;
       print(result.dump() + "\n");
     } else {
-      char text[160];
-      std::snprintf(text, sizeof text, "examples %lld\naccuracy %.4f\nf1       %.4f\nloss     %.4f\n",
-                    static_cast<long long>(metrics.examples()), metrics.accuracy(), metrics.f1(), metrics.loss());
+      std::vector<Evaluation::Metric> lines = evaluation.metrics;
+      lines.push_back({"loss", evaluation.loss});
+      std::size_t width = 0;
+      for (const Evaluation::Metric& line : lines)
+        width = std::max(width, std::string_view(line.name).size());
+      std::string text = "examples " + std::to_string(evaluation.examples) + "\n";
+      for (const Evaluation::Metric& line : lines) {
+        char columns[80];
+        std::snprintf(columns, sizeof columns, "%-*s %.4f\n", static_cast<int>(width), line.name,
+                      line.value);
+        text += columns;
+      }
       print(text);
     }
     return 0;
@@ -155,7 +191,9 @@ void add_predict(CLI::App& app, Action& action) {
 
 void add_eval(CLI::App& app, Action& action) {
   static Eval eval;
-  CLI::App* command = app.add_subcommand("eval", "Accuracy, F1 and loss on a labelled table");
+  CLI::App* command = app.add_subcommand("eval",
+                                         "Accuracy, F1 and loss on a labelled table (of label sets "
+                                         "exact match and F1, of numbers correlations and error)");
   command->add_option("--model", eval.model, "Model directory")->required();
   add_rename(*command, eval.rename);
   command->add_option("--data", eval.data, "Labelled table")->required();

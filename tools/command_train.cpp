@@ -3,6 +3,7 @@
 #include <cstring>
 #include <optional>
 
+#include "distill/evaluate.h"
 #include "distill/run.h"
 #include "tensor/base/error.h"
 #include "tensor/base/json.h"
@@ -22,6 +23,24 @@ std::optional<std::string> early_flag(int argc, char** argv, const std::string& 
     if (argument.starts_with(flag + "=")) return argument.substr(flag.size() + 1);
   }
   return std::nullopt;
+}
+
+std::string formatted(const char* format, const char* name, double value) {
+  char text[80];
+  std::snprintf(text, sizeof text, format, name, value);
+  return text;
+}
+
+std::string epoch_line(const EpochReport& epoch, Problem problem) {
+  const MetricNames names = metric_names(problem);
+  std::string text = "epoch " + std::to_string(epoch.epoch) +
+                     formatted(": %s %.4f", "train loss", epoch.train_loss);
+  if (problem != Problem::regression)
+    text += formatted(", %s %.4f", names.first, epoch.train_accuracy);
+  if (!epoch.has_dev) return text;
+  return text + formatted("; %s %.4f", "dev loss", epoch.loss) +
+         formatted(", %s %.4f", names.first, epoch.accuracy) +
+         formatted(", %s %.4f", names.second, epoch.f1) + (epoch.best ? " (kept)" : "");
 }
 
 struct Training {
@@ -65,6 +84,7 @@ struct Training {
     command.add_option("--pair-style", recipe.pair_style,
                        "segments, or joined: \"a [SEP] b\" as one text (default: the directory's)");
     command.add_option("--preset", preset, "notebook: constant rate, no clipping, AdamW at torch's defaults");
+    add_head_flags(command, recipe.head);
     add_table_flags(command, recipe.table, "training rows");
     command.add_option("--checkpoint-every", recipe.checkpoint_every,
                        "Steps between checkpoints; 0: at the ends of epochs only")->capture_default_str();
@@ -87,7 +107,9 @@ struct Training {
     };
     RunCallbacks callbacks;
     callbacks.message = line;
+    Problem problem = Problem::single_label;
     callbacks.start = [&](const Recipe& effective) {
+      problem = parse_problem(effective.problem);
       line("recipe: " + effective.to_json().dump(2));
       if (!quiet) progress = std::make_unique<Progress>(effective.command);
     };
@@ -112,18 +134,7 @@ struct Training {
                         .accuracy = accuracy / count,
                         .tokens_per_second = tokens / seconds});
     };
-    callbacks.epoch = [&](const EpochReport& epoch) {
-      char text[200];
-      if (epoch.has_dev)
-        std::snprintf(text, sizeof text,
-                      "epoch %lld: train loss %.4f, accuracy %.4f; dev loss %.4f, accuracy %.4f, f1 %.4f%s",
-                      static_cast<long long>(epoch.epoch), epoch.train_loss, epoch.train_accuracy,
-                      epoch.loss, epoch.accuracy, epoch.f1, epoch.best ? " (kept)" : "");
-      else
-        std::snprintf(text, sizeof text, "epoch %lld: train loss %.4f, accuracy %.4f",
-                      static_cast<long long>(epoch.epoch), epoch.train_loss, epoch.train_accuracy);
-      line(text);
-    };
+    callbacks.epoch = [&](const EpochReport& epoch) { line(epoch_line(epoch, problem)); };
     callbacks.should_stop = interrupted;
     const RunSummary summary = run_recipe(recipe, options, callbacks);
     if (progress) progress->finish();
@@ -150,6 +161,15 @@ void add_train(CLI::App& app, Action& action, int argc, char** argv) {
   CLI::App* command = app.add_subcommand("train", "Fine-tune a classifier on labels (the teacher)");
   command->add_option("--model", training.recipe.model, "Model directory to start from")->capture_default_str();
   add_rename(*command, training.recipe.rename);
+  command->add_option(
+      "--problem", training.recipe.problem,
+      "What a row's label is: single-label, multi-label, regression (default: as the "
+      "directory says; multi-label with --label-columns)");
+  command
+      ->add_option(
+          "--labels", training.recipe.labels,
+          "Names of the labels by id: a,b,c (default: the directory's, or those in the data)")
+      ->delimiter(',');
   training.add_flags(*command);
   command->callback([&action] {
     action = [] {

@@ -4,8 +4,6 @@
 #include <filesystem>
 
 #include "distill/data/table.h"
-#include "tensor/base/error.h"
-#include "tensor/base/file.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/training/bpe.h"
 #include "tokenizer/training/unigram.h"
@@ -24,8 +22,9 @@ struct TrainTokenizer {
   bool cased = false;
 
   int run() {
-    std::vector<std::string> texts;
-    for (const std::string& input : inputs) read(input, texts);
+    std::vector<std::string> warnings;
+    const std::vector<std::string> texts = read_texts(inputs, warnings);
+    warn(warnings);
     const Tokenizer tokenizer = train(texts);
     std::filesystem::create_directories(out);
     tokenizer.save(out, "bert");
@@ -56,28 +55,6 @@ struct TrainTokenizer {
     TokenizerOptions settings;
     settings.lowercase = !cased;
     return Tokenizer::from_vocab(train_wordpiece(texts, options, progress), settings);
-  }
-
-  // Tables give their texts, other files their lines.
-  static void read(const std::string& input, std::vector<std::string>& texts) {
-    const std::string extension = std::filesystem::path(input).extension().string();
-    if (extension == ".tsv" || extension == ".csv" || extension == ".jsonl") {
-      TableOptions table;
-      table.label_required = false;
-      const Table rows = read_table(input, table);
-      warn(rows.warnings);
-      for (const Row& row : rows.rows) {
-        texts.push_back(row.text);
-        if (row.pair) texts.push_back(*row.pair);
-      }
-      return;
-    }
-    const std::string content = read_file(input);
-    for (std::size_t begin = 0; begin < content.size();) {
-      const std::size_t end = std::min(content.find('\n', begin), content.size());
-      texts.push_back(content.substr(begin, end - begin));
-      begin = end + 1;
-    }
   }
 };
 

@@ -12,6 +12,7 @@ namespace retort::tools {
 using Action = std::function<int()>;
 
 void add_init(CLI::App& app, Action& action);
+void add_student(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action, int argc, char** argv);
 void add_distill(CLI::App& app, Action& action, int argc, char** argv);
 void add_eval(CLI::App& app, Action& action);

@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     retort::tools::Action action;
     retort::tools::add_init(app, action);
+    retort::tools::add_student(app, action);
     retort::tools::add_train(app, action, argc, argv);
     retort::tools::add_distill(app, action, argc, argv);
     retort::tools::add_eval(app, action);

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Does transformers load what retort writes, for every architecture and head?
 
-    python tools/verify_architectures.py [--retort BINARY] [NAME ...]
+    python tools/verify_architectures.py [--retort BINARY] [--students] [NAME ...]
 
 For each golden configuration (tests/golden/architectures/*/config.json) and each of its tasks `retort init`
 makes a directory with large random weights. transformers must load it with nothing missing, left over or
 warned about (but for what it says of every T5 with two tables), and give what `retort outputs` gives: the logits and
 every hidden state, within
 max(1e-5 * max |reference in f64|, 4 * what transformers itself loses in f32). Exits with 0 when all agree.
+
+With --students it is a student that is looked at: what `retort student` cuts from that directory, with fewer
+layers, hidden columns, heads, feed-forward units and words (a BERT's is a DistilBERT).
 """
 
 import argparse
@@ -81,7 +84,37 @@ def reference(model, task, ids):
     return tensors
 
 
-def check(retort, config, task, folder):
+def first(config, *keys):
+    return next(config[key] for key in keys if config.get(key))
+
+
+def student_sizes(config):
+    """Flags of a student that is smaller in everything that the architecture lets it be."""
+    hidden = first(config, "hidden_size", "dim", "n_embd")
+    heads = first(config, "num_attention_heads", "n_heads", "n_head", "num_heads")
+    columns = config.get("head_dim") or config.get("intra_bottleneck_size", hidden) // heads
+    groups = config.get("num_key_value_heads") or heads
+    fewer = heads - heads // groups if groups > 1 else heads
+    if config.get("num_key_value_heads") or "intra_bottleneck_size" in config:
+        hidden = (hidden // fewer - 1) * fewer  # heads needn't fill it
+    else:
+        if config["model_type"] == "electra" and fewer * columns == config["embedding_size"]:
+            fewer -= 1
+        hidden = fewer * columns
+    units = first(config, "intermediate_size", "hidden_dim", "n_inner") - 5
+    layers = first(config, "num_hidden_layers", "n_layers", "n_layer", "num_layers")
+    return ["--layers", f"1,{layers}", "--hidden", hidden, "--heads", fewer, "--ffn", units]
+
+
+def cut_student(retort, config, folder):
+    """Cuts folder/student from folder/model, keeping the words of a short text."""
+    (folder / "texts.txt").write_text(" ".join("0123456789abcdefghijklmnopqrstuvwxyz") + "\n")
+    run(retort, "student", "--teacher", folder / "model", "--vocab-from", folder / "texts.txt", *student_sizes(config),
+        "--out", folder / "student")
+    return folder / "student"
+
+
+def check(retort, config, task, folder, students):
     """What is wrong, as a list of sentences."""
     config = {key: value for key, value in config.items() if key != "vocab_size"}
     model_type = config["model_type"]
@@ -98,6 +131,8 @@ def check(retort, config, task, folder):
     model = folder / "model"
     run(retort, "init", "--config", folder / "config.json", "--vocab", ROOT / "tests/golden/tokenizer_vocab.txt",
         "--out", model, "--overwrite")
+    if students:
+        model = cut_student(retort, config, folder)
     run(retort, "outputs", "--model", model, "--task", task, "--ids", ",".join(map(str, ids)), *targets,
         "--want", "logits,hidden", "--out", folder / "out.safetensors")
     ours = safetensors.numpy.load_file(folder / "out.safetensors")
@@ -117,6 +152,7 @@ def check(retort, config, task, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="which configurations (default: all)")
+    parser.add_argument("--students", action="store_true", help="look at students cut from the directories")
     parser.add_argument("--retort", type=pathlib.Path, default=ROOT / "build/retort")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -130,7 +166,7 @@ def main():
         for task in json.loads((directory / "golden.json").read_text())["tasks"]:
             with tempfile.TemporaryDirectory(prefix="retort-verify-") as folder:
                 wrong = check(options.retort, json.loads((directory / "config.json").read_text()), task,
-                              pathlib.Path(folder))
+                              pathlib.Path(folder), options.students)
             print(f"{'WRONG' if wrong else 'ok   '} {directory.name} for {task}" + "".join(f"; {w}" for w in wrong))
             failures += bool(wrong)
     print("all agree" if not failures else f"{failures} directories differ")

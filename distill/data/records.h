@@ -19,6 +19,9 @@ struct Record {
   std::string_view raw;   ///< its bytes with their line end, a view into the reader's text
   std::vector<std::optional<std::string>> fields;  ///< in the order of columns(); in a damaged
                                                    ///< delimited row fewer or more of them
+  /// Which fields were lists in JSON: their items stand in the field with | between them. Empty
+  /// where the format has no lists.
+  std::vector<bool> lists = {};
 };
 
 /// Reads the rows of one text in order.

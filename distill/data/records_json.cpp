@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "distill/data/records.h"
+#include "distill/data/targets.h"
 #include "distill/data/text.h"
 #include "tensor/base/error.h"
 #include "tensor/base/json.h"
@@ -28,8 +29,13 @@ class JsonLinesReader final : public RecordReader {
     record.line = line_;
     record.raw = line();
     record.fields.clear();
+    record.lists.clear();
     const Json row = parse(record.raw);
-    for (const auto& column : columns_) record.fields.push_back(field(row, column));
+    for (const auto& column : columns_) {
+      const Json* value = row.find(column);
+      record.lists.push_back(value && value->is_array());
+      record.fields.push_back(record.lists.back() ? list(*value, column) : field(value, column));
+    }
     at_ += record.raw.size();
     ++line_;
     return true;
@@ -54,10 +60,23 @@ class JsonLinesReader final : public RecordReader {
     return row;
   }
 
+  // The items with separators between them; a list of others than such items is as good as absent.
+  std::optional<std::string> list(const Json& items, const std::string& column) const {
+    std::string joined;
+    bool first = true;
+    for (const Json& item : items.as_array(column)) {
+      const auto text = field(&item, column);
+      if (!text || text->empty() || text->find(kLabelSeparator) != std::string::npos)
+        return std::nullopt;
+      joined += (first ? "" : std::string(1, kLabelSeparator)) + *text;
+      first = false;
+    }
+    return joined;
+  }
+
   // Strings as they are, numbers as digits (2 and 2.0 are both "2"), truth values as true and
-  // false. A list or an object is no text and no label: as good as absent.
-  std::optional<std::string> field(const Json& row, const std::string& column) const {
-    const Json* value = row.find(column);
+  // false. An object is no text and no label: as good as absent.
+  std::optional<std::string> field(const Json* value, const std::string& column) const {
     if (!value || value->is_null() || value->is_array() || value->is_object()) return std::nullopt;
     if (value->is_string()) {
       const std::string& text = value->as_string(column);

@@ -5,8 +5,10 @@
 #include <charconv>
 
 #include "distill/data/records.h"
+#include "distill/data/targets.h"
 #include "distill/data/text.h"
 #include "tensor/base/error.h"
+#include "tensor/base/file.h"
 
 namespace retort {
 namespace {
@@ -92,6 +94,9 @@ TableOptions TableFlags::options() const {
   options.text_column = text_column;
   options.pair_column = pair_column;
   options.label_column = label_column;
+  options.label_columns = label_columns;
+  check(label_column.empty() || label_columns.empty(),
+        "--label-columns: takes the place of --label-column; give one of them");
   options.limit = limit;
   if (!rows.empty()) {
     const RowRange range = parse_row_range(rows);
@@ -127,6 +132,7 @@ TableColumns find_columns(const std::vector<std::string>& columns, const TableOp
         ": no text column is recognised; name it with --text-column (and --pair-column); the file "
         "has ",
         list_columns(columns));
+  if (!options.label_columns.empty()) return found;  // read_table looks for them
   if (!options.label_column.empty()) {
     found.label = named_column(columns, options.label_column, path);
   } else {
@@ -156,6 +162,11 @@ Table read_table(const std::filesystem::path& path, const TableOptions& options)
   table.pair_column = column_name(at.pair);
   table.label_column = column_name(at.label);
   table.has_pairs = at.pair >= 0;
+  table.label_columns = options.label_columns;
+  std::vector<int> label_columns;
+  for (const std::string& name : options.label_columns)
+    if (options.label_required || find_column(columns, name, table.path) >= 0)
+      label_columns.push_back(named_column(columns, name, table.path));
 
   Record record;
   DamagedRows damaged(table.path, columns.size());
@@ -171,21 +182,33 @@ Table read_table(const std::filesystem::path& path, const TableOptions& options)
     const auto field = [&](int column) -> std::optional<std::string>& {
       return record.fields[static_cast<std::size_t>(column)];
     };
+    const auto is_list = [&](int column) {
+      return !record.lists.empty() && record.lists[static_cast<std::size_t>(column)];
+    };
     Row row;
     row.line = record.line;
-    check(field(at.text).has_value(), at_line(table.path, record.line),
+    check(field(at.text).has_value() && !is_list(at.text), at_line(table.path, record.line),
           ": expected a string under ", quote_for_message(table.text_column), ", found none");
     row.text = std::move(*field(at.text));
     if (at.pair >= 0) {
-      check(field(at.pair).has_value(), at_line(table.path, record.line),
+      check(field(at.pair).has_value() && !is_list(at.pair), at_line(table.path, record.line),
             ": expected a string under ", quote_for_message(table.pair_column), ", found none");
       row.pair = std::move(field(at.pair));
     }
-    if (at.label >= 0 && field(at.label) && !field(at.label)->empty())
+    const bool several = options.several_labels;
+    if (at.label >= 0 && field(at.label) && (several || !is_list(at.label)) &&
+        (several || !field(at.label)->empty()))
       row.label = std::move(field(at.label));
+    for (std::size_t i = 0; i < label_columns.size(); ++i) {
+      const auto& cell = field(label_columns[i]);
+      if (i > 0 && !row.label) break;
+      if (!cell || cell->empty() || is_list(label_columns[i])) row.label.reset();
+      else row.label = (i > 0 ? *row.label + kLabelSeparator : std::string()) + *cell;
+    }
     if (!row.label) {
       check(!options.label_required, at_line(table.path, record.line), ": has no label under ",
-            quote_for_message(table.label_column));
+            options.label_columns.empty() ? quote_for_message(table.label_column)
+                                          : "one of its label columns");
       ++unlabelled;
     }
     table.rows.push_back(std::move(row));
@@ -197,6 +220,35 @@ Table read_table(const std::filesystem::path& path, const TableOptions& options)
         " on (rows count from 0)");
   table.has_labels = unlabelled == 0;
   return table;
+}
+
+std::vector<std::string> read_texts(const std::vector<std::string>& paths,
+                                    std::vector<std::string>& warnings,
+                                    const std::string& joiner) {
+  std::vector<std::string> texts;
+  for (const std::string& path : paths) {
+    const std::string extension = std::filesystem::path(path).extension().string();
+    if (extension == ".tsv" || extension == ".csv" || extension == ".jsonl") {
+      TableOptions options;
+      options.label_required = false;
+      Table table = read_table(path, options);
+      warnings.insert(warnings.end(), table.warnings.begin(), table.warnings.end());
+      for (Row& row : table.rows) {
+        texts.push_back(std::move(row.text));
+        if (!row.pair) continue;
+        if (joiner.empty()) texts.push_back(std::move(*row.pair));
+        else texts.back() += joiner + *row.pair;
+      }
+      continue;
+    }
+    const std::string content = read_file(path);
+    for (std::size_t begin = 0; begin < content.size();) {
+      const std::size_t end = std::min(content.find('\n', begin), content.size());
+      texts.push_back(content.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  return texts;
 }
 
 }  // namespace retort

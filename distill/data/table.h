@@ -36,7 +36,11 @@ struct TableOptions {
   TableFormat format = TableFormat::automatic;
   // Columns by name; empty: recognised by the header (see read_table).
   std::string text_column, pair_column, label_column;
-  bool label_required = true;  ///< false: a file or row without label is fine
+  std::vector<std::string> label_columns;  ///< several instead of label_column (see targets.h)
+  bool label_required = true;              ///< false: a file or row without label is fine
+  /// A row may have any number of labels (see targets.h), none too. Otherwise a list in JSON is no
+  /// label, and neither is an empty field.
+  bool several_labels = false;
   bool strict_rows = false;    ///< true: a row with too few or too many fields is an error
   std::int64_t limit = -1;     ///< at most so many rows, after the range; -1: all
   std::int64_t first_row = 0,
@@ -46,6 +50,7 @@ struct TableOptions {
 /// The same as a person writes it, on a command line or in a recipe.
 struct TableFlags {
   std::string format = "auto", text_column, pair_column, label_column;
+  std::vector<std::string> label_columns;
   std::string rows;         ///< a RowRange; empty: all
   std::int64_t limit = -1;  ///< -1: all
 
@@ -56,7 +61,7 @@ struct TableFlags {
 struct Row {
   std::string text;
   std::optional<std::string> pair;
-  std::optional<std::string> label;
+  std::optional<std::string> label;  ///< of several columns: their fields with | between them
   std::int64_t line = 0;  ///< in the file, counted from 1
 };
 
@@ -66,6 +71,7 @@ struct Table {
   bool has_pairs = false;
   bool has_labels = false;                             ///< true: every row has its label
   std::string text_column, pair_column, label_column;  ///< as found; empty where there is none
+  std::vector<std::string> label_columns;              ///< as TableOptions
   std::vector<std::string> warnings;  ///< each one line for the user, such as damaged rows skipped
 };
 
@@ -79,10 +85,18 @@ struct Table {
 ///
 /// A row with another number of fields than the header is skipped and reported in `warnings`,
 /// unless strict_rows; more than one row in ten like that is an error, for then the file has
-/// another format. A row whose label is empty is an error where labels are required. Every error is
+/// another format. A row whose label is empty is an error where labels are required, unless
+/// several_labels. Every error is
 /// one sentence with file and line: no such column (with those that there are), no rows, invalid
 /// UTF-8, NUL bytes, an open quote, no JSON object, a range without rows.
 Table read_table(const std::filesystem::path& path, const TableOptions& options);
+
+/// A corpus: the texts and pairs of tables (.tsv, .csv, .jsonl), the lines of other files. Pairs are
+/// two texts or, with a `joiner`, one with that in the middle. Warnings of tables are added to
+/// `warnings`. Errors: those of reading the files.
+std::vector<std::string> read_texts(const std::vector<std::string>& paths,
+                                    std::vector<std::string>& warnings,
+                                    const std::string& joiner = {});
 
 /// Which columns of a file hold what. Indices into the file's columns; -1: none.
 struct TableColumns {

@@ -54,6 +54,13 @@ Objective Objective::parse(const Json& list, const std::string& name) {
   return Objective(std::move(terms));
 }
 
+void Objective::fit(Problem problem) {
+  for (Term& term : terms_)
+    term.loss = problem == Problem::multi_label  ? kBinaryCrossEntropy
+                : problem == Problem::regression ? kMse
+                                                 : term_kind(term.match).single_label_loss;
+}
+
 bool Objective::needs_teacher() const {
   for (const Term& term : terms_)
     if (term_kind(term.match).needs_teacher) return true;

@@ -20,6 +20,9 @@ class Objective {
   static Objective labels_only();
   static Objective parse(const Json& list, const std::string& name);
 
+  /// Gives every term the loss that the problem needs.
+  void fit(Problem problem);
+
   const std::vector<Term>& terms() const { return terms_; }
   bool needs_teacher() const;
   Json to_json() const;

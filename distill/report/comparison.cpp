@@ -24,7 +24,7 @@ std::string share(double fraction, std::int64_t examples) {
   return out;
 }
 
-std::string model_row(const ModelSummary& model, std::size_t index) {
+std::string model_row(const ModelSummary& model, std::size_t index, const ScoreNames& scores) {
   std::string about = model.description;
   if (!model.directory.empty()) about += (about.empty() ? "" : " \u00B7 ") + model.directory;
   std::string out = "<tr><th scope=\"row\"><i class=\"swatch " + model_css(index) + "\"></i>" +
@@ -37,8 +37,8 @@ std::string model_row(const ModelSummary& model, std::size_t index) {
                   : format_fixed(kAbsent, 0));
   out += cell("Size", std::isfinite(model.megabytes) ? format_short(model.megabytes) + kSpace + "MB"
                                                      : format_fixed(kAbsent, 0));
-  out += cell("Accuracy", share(model.accuracy, model.examples));
-  out += cell("F1", escape_html(percent(model.f1)));
+  out += cell(scores.accuracy, share(model.accuracy, scores.shares ? model.examples : 0));
+  out += cell(scores.f1, escape_html(percent(model.f1)));
   out += cell("Loss", format_fixed(model.loss, 3));
   out += cell("Per batch", std::isfinite(model.ms_per_batch)
                                ? format_short(model.ms_per_batch) + kSpace + "ms"
@@ -48,26 +48,29 @@ std::string model_row(const ModelSummary& model, std::size_t index) {
 
 std::string model_table(const Report& report) {
   std::string out = "<table class=\"models\"><thead><tr><th scope=\"col\">Model</th>";
-  for (const char* heading : {"Parameters", "Size", "Accuracy", "F1", "Loss", "Per batch"})
-    out += std::string("<th scope=\"col\">") + heading + "</th>";
+  const std::string headings[] = {"Parameters",     "Size", report.scores.accuracy,
+                                  report.scores.f1, "Loss", "Per batch"};
+  for (const std::string& heading : headings)
+    out += "<th scope=\"col\">" + escape_html(heading) + "</th>";
   out += "</tr></thead><tbody>";
   std::int64_t examples = 0;
   for (std::size_t i = 0; i < report.models.size(); ++i) {
-    out += model_row(report.models[i], i);
+    out += model_row(report.models[i], i, report.scores);
     examples = std::max(examples, report.models[i].examples);
   }
   out += "</tbody></table>";
   if (examples > 0)
-    out += "<p class=\"footnote\">Measured on " + format_grouped(examples) +
-           " examples; \u00B1 is one standard error.</p>";
+    out +=
+        "<p class=\"footnote\">Measured on " + format_grouped(examples) +
+        (report.scores.shares ? " examples; \u00B1 is one standard error.</p>" : " examples.</p>");
   return out;
 }
 
-std::string bars(const Report& report, Ids& ids, const char* title, const char* subtitle,
+std::string bars(const Report& report, Ids& ids, const std::string& title, const char* subtitle,
                  double (*value)(const ModelSummary&), std::string (*label)(double)) {
   BarChart chart;
   chart.title = title;
-  chart.description = std::string(title) + ":";
+  chart.description = title + ":";
   for (std::size_t i = 0; i < report.models.size(); ++i) {
     const ModelSummary& model = report.models[i];
     chart.bars.push_back({model.name, model_css(i), label(value(model)), value(model)});
@@ -89,10 +92,10 @@ std::string comparison_section(const Report& report, Ids& ids) {
       },
       [](double v) { return format_count(v, kSpace); });
   charts += bars(
-      report, ids, "Accuracy", "", [](const ModelSummary& m) { return m.accuracy; },
+      report, ids, report.scores.accuracy, "", [](const ModelSummary& m) { return m.accuracy; },
       [](double v) { return percent(v); });
   charts += bars(
-      report, ids, "F1", "", [](const ModelSummary& m) { return m.f1; },
+      report, ids, report.scores.f1, "", [](const ModelSummary& m) { return m.f1; },
       [](double v) { return percent(v); });
   charts += bars(
       report, ids, "Time per batch", "shorter is faster",

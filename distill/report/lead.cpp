@@ -55,13 +55,15 @@ std::string headline_cards(const Report& report, const Changes& changes) {
                   format_short(student.ms_per_batch) + kSpace + "ms per batch instead of " +
                       format_short(teacher.ms_per_batch) + kSpace + "ms");
   }
-  cards += score_card("Accuracy", changes.accuracy_points, teacher.accuracy, student.accuracy);
-  cards += score_card("F1", changes.f1_points, teacher.f1, student.f1);
+  cards += score_card(report.scores.accuracy, changes.accuracy_points, teacher.accuracy,
+                      student.accuracy);
+  cards += score_card(report.scores.f1, changes.f1_points, teacher.f1, student.f1);
   return cards.empty() ? cards : "<dl class=\"cards\">" + cards + "</dl>";
 }
 
 std::string summary_sentences(const Report& report, const Changes& changes) {
   std::string text;
+  const std::string score = lower_case(report.scores.accuracy);
   const bool smaller = changes.parameter_reduction > 0, faster = changes.speedup >= 1.005;
   if (smaller || faster) {
     text += "The student ";
@@ -74,9 +76,9 @@ std::string summary_sentences(const Report& report, const Changes& changes) {
   }
   if (std::isfinite(changes.accuracy_points)) {
     if (rounds_to_zero(changes.accuracy_points))
-      text += "Its accuracy is the teacher\u2019s. ";
+      text += "Its " + score + " is the teacher\u2019s. ";
     else
-      text += "Its accuracy is " + points(changes.accuracy_points) +
+      text += "Its " + score + " is " + points(changes.accuracy_points) +
               (changes.accuracy_points < 0 ? " below" : " above") + " the teacher\u2019s. ";
   }
   if (std::isfinite(changes.accuracy_over_baseline)) {
@@ -89,7 +91,7 @@ std::string summary_sentences(const Report& report, const Changes& changes) {
     // The standard error of a difference between two shares of n examples, taken as independent.
     const ModelSummary& a = report.models[1];
     const ModelSummary& b = report.models[2];
-    if (a.examples > 0 && b.examples > 0) {
+    if (report.scores.shares && a.examples > 0 && b.examples > 0) {
       const double error =
           100 * std::sqrt(a.accuracy * (1 - a.accuracy) / static_cast<double>(a.examples) +
                           b.accuracy * (1 - b.accuracy) / static_cast<double>(b.examples));

@@ -57,9 +57,16 @@ struct SoftenedExample {
   std::vector<double> logits;
 };
 
+/// What ModelSummary's accuracy and f1 are, where they aren't that.
+struct ScoreNames {
+  std::string accuracy = "Accuracy", f1 = "F1";
+  bool shares = true;  ///< the first is a share of examples, whose error can be estimated
+};
+
 struct Report {
   std::string title, created, data, cpu;
   int threads = 0;
+  ScoreNames scores;
   std::vector<ModelSummary> models;  // [0] teacher, [1] student, [2] the optional baseline
   std::vector<SamplePrediction> samples;
   std::vector<SoftenedExample> softened;            // empty: the classic [2, 1, 0.5] alone

@@ -8,6 +8,16 @@
 #include "tensor/base/error.h"
 
 namespace retort {
+namespace {
+
+// "Micro F1" as a key: micro_f1.
+std::string key_of(const std::string& name) {
+  std::string key = lower_case(name);
+  std::replace(key.begin(), key.end(), ' ', '_');
+  return key;
+}
+
+}  // namespace
 
 double parameter_reduction_percent(std::int64_t teacher, std::int64_t student) {
   check(teacher > 0 && student >= 0,
@@ -34,8 +44,9 @@ Changes changes_of(const Report& report) {
 }
 
 std::string compare_table(const Report& report) {
-  std::vector<std::vector<std::string>> rows{
-      {"model", "parameters", "accuracy", "F1", "ms per batch"}};
+  std::vector<std::vector<std::string>> rows{{"model", "parameters",
+                                              lower_case(report.scores.accuracy), report.scores.f1,
+                                              "ms per batch"}};
   for (const ModelSummary& model : report.models)
     rows.push_back({clean_utf8(model.name),
                     model.parameters > 0 ? format_count(static_cast<double>(model.parameters)) : "\u2013",
@@ -62,6 +73,7 @@ std::string compare_table(const Report& report) {
 
 Json compare_json(const Report& report) {
   const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
+  const std::string accuracy = key_of(report.scores.accuracy), f1 = key_of(report.scores.f1);
   Json models = Json::Array{};
   for (const ModelSummary& model : report.models) {
     Json entry;
@@ -71,8 +83,8 @@ Json compare_json(const Report& report) {
     entry["parameters"] = model.parameters;
     entry["megabytes"] = number(model.megabytes);
     entry["examples"] = model.examples;
-    entry["accuracy"] = number(model.accuracy);
-    entry["f1"] = number(model.f1);
+    entry[accuracy] = number(model.accuracy);
+    entry[f1] = number(model.f1);
     entry["loss"] = number(model.loss);
     entry["ms_per_batch"] = number(model.ms_per_batch);
     models.push_back(std::move(entry));
@@ -85,10 +97,10 @@ Json compare_json(const Report& report) {
   out["models"] = std::move(models);
   out["parameter_reduction_percent"] = number(changes.parameter_reduction);
   out["speedup"] = number(changes.speedup);
-  out["accuracy_change_points"] = number(changes.accuracy_points);
-  out["f1_change_points"] = number(changes.f1_points);
-  out["accuracy_over_baseline_points"] = number(changes.accuracy_over_baseline);
-  out["f1_over_baseline_points"] = number(changes.f1_over_baseline);
+  out[accuracy + "_change_points"] = number(changes.accuracy_points);
+  out[f1 + "_change_points"] = number(changes.f1_points);
+  out[accuracy + "_over_baseline_points"] = number(changes.accuracy_over_baseline);
+  out[f1 + "_over_baseline_points"] = number(changes.f1_over_baseline);
   return out;
 }
 

@@ -169,4 +169,10 @@ std::string fit_columns(std::string_view text, int columns) {
   return std::string(text.substr(0, at));
 }
 
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return text;
+}
+
 }  // namespace retort

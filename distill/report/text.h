@@ -20,6 +20,8 @@ std::string format_count(double value, std::string_view space = " ");
 /// About three significant digits for sizes and times: "0.042", "3.14", "12.3", "348".
 std::string format_short(double value);
 
+/// ASCII letters in lower case.
+std::string lower_case(std::string text);
 /// Replaces each ill-formed UTF-8 sequence and each control character but \n and \t by U+FFFD.
 std::string clean_utf8(std::string_view text);
 /// clean_utf8() with & < > " ' as references: safe as element content and in quoted attributes.

@@ -61,11 +61,11 @@ std::string loss_figure(const ModelSummary& model, std::size_t index, Span span,
                 });
 }
 
-std::string score_figure(const Report& report, Ids& ids, const char* title,
+std::string score_figure(const Report& report, Ids& ids, const std::string& title,
                          double EpochScore::*score) {
   LineChart chart;
   chart.title = title;
-  chart.description = std::string(title) + " on the dev set.";
+  chart.description = title + " on the dev set.";
   chart.x_label = "epoch";
   chart.percent = true;
   chart.highest = 1;
@@ -108,8 +108,8 @@ std::string training_section(const Report& report, Ids& ids) {
     const bool wide = i == 0 && order.size() % 2 == 1;
     charts += loss_figure(report.models[order[i]], order[i], wide ? Span::full : Span::half, ids);
   }
-  charts += score_figure(report, ids, "Accuracy by epoch", &EpochScore::accuracy);
-  charts += score_figure(report, ids, "F1 by epoch", &EpochScore::f1);
+  charts += score_figure(report, ids, report.scores.accuracy + " by epoch", &EpochScore::accuracy);
+  charts += score_figure(report, ids, report.scores.f1 + " by epoch", &EpochScore::f1);
   return charts.empty() ? charts : section("training", "Training", figures(charts));
 }
 

@@ -23,6 +23,11 @@ struct AlbertConfig : FamilyConfig {
   std::int64_t groups = 1;  ///< of layers that share their parameters
 };
 
+int group_of(std::int64_t layer, std::int64_t layers, std::int64_t groups) {
+  const double layers_per_group = static_cast<double>(layers) / static_cast<double>(groups);
+  return static_cast<int>(static_cast<double>(layer) / layers_per_group);
+}
+
 class Albert : public Body {
  public:
   Albert(const Scope& scope, const ModelConfig& config)
@@ -44,16 +49,15 @@ class Albert : public Body {
                       want, want.logits, output,
                       [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
                         at.use = static_cast<std::uint32_t>(i);
-                        return groups_[group_of(i)](x, batch.ragged, at, trace);
+                        return groups_[place_of(i)](x, batch.ragged, at, trace);
                       });
   }
   Parameter& words() override { return embeddings_.words(); }
 
  private:
-  std::size_t group_of(std::size_t layer) const {
-    const double layers_per_group =
-        static_cast<double>(layers_) / static_cast<double>(groups_.size());
-    return static_cast<std::size_t>(static_cast<double>(layer) / layers_per_group);
+  std::size_t place_of(std::size_t layer) const {
+    return static_cast<std::size_t>(group_of(static_cast<std::int64_t>(layer), layers_,
+                                             static_cast<std::int64_t>(groups_.size())));
   }
 
   std::int64_t layers_;
@@ -111,10 +115,38 @@ Head make_head(const Scope& root, const Scope& scope, const ModelConfig& config,
   }
 }
 
-void keep_layers(ModelConfig& config, const std::vector<int>&) {
-  const std::int64_t groups = config.family_as<AlbertConfig>().groups;
-  check(groups == 1, "albert: ", groups,
-        " groups of layers share parameters; a student can be cut from one group");
+int layer_place(const ModelConfig& config, int layer) {
+  return group_of(layer, config.layers, config.family_as<AlbertConfig>().groups);
+}
+
+// Which layers share parameters follows from their number and that of the groups alone.
+void keep_layers(ModelConfig& config, const std::vector<int>& layers) {
+  std::vector<int> groups;  // of the kept layers, counted anew
+  int before = -1;
+  for (const int layer : layers) {
+    const int group = layer_place(config, layer - 1);
+    groups.push_back(groups.empty() ? 0 : groups.back() + (group != before));
+    before = group;
+  }
+  auto own = std::make_shared<AlbertConfig>();
+  own->groups = groups.back() + 1;
+  config.family = own;
+  config.layers = static_cast<std::int64_t>(layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    check(layer_place(config, static_cast<int>(i)) == groups[i], "albert: layer ", layers[i],
+          " would share parameters with others than in its teacher, for ", config.layers,
+          " layers are dealt evenly to ", own->groups,
+          " groups; choose equally many of each group");
+}
+
+void axes(Axes& axes, const ModelConfig& config) {
+  encoder_axes(axes, kNames, Axis::embedding);
+  axes.linear("encoder.embedding_hidden_mapping_in", Axis::stream, Axis::embedding);
+  pooled_head_axes(axes, config, "pooler");
+  const Axis words = axis_before_words(config, Axis::embedding);
+  axes.linear("predictions.dense", words, Axis::stream);
+  axes.vector("predictions.LayerNorm", words);
+  vocabulary_axes(axes, "predictions", "predictions.decoder", words);
 }
 
 }  // namespace
@@ -127,6 +159,9 @@ const Architecture kAlbert = {.model_type = "albert",
                               .keys = keys,
                               .make_body = make_body,
                               .make_head = make_head,
-                              .keep_layers = keep_layers};
+                              .layers = "encoder.albert_layer_groups",
+                              .keep_layers = keep_layers,
+                              .layer_place = layer_place,
+                              .axes = axes};
 
 }  // namespace retort

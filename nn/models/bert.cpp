@@ -39,6 +39,15 @@ Head make_head(const Scope& root, const Scope& scope, const ModelConfig& config,
   }
 }
 
+void axes(Axes& axes, const ModelConfig& config) {
+  encoder_axes(axes, kBertLayerNames, Axis::stream);
+  pooled_head_axes(axes, config, "pooler.dense");
+  const Axis words = axis_before_words(config, Axis::stream);
+  axes.linear("cls.predictions.transform.dense", words, Axis::stream);
+  axes.vector("cls.predictions.transform.LayerNorm", words);
+  vocabulary_axes(axes, "cls.predictions", "cls.predictions.decoder", words);
+}
+
 }  // namespace
 
 const Architecture kBert = {.model_type = "bert",
@@ -49,6 +58,7 @@ const Architecture kBert = {.model_type = "bert",
                             .keys = keys,
                             .make_body = make_body,
                             .make_head = make_head,
-                            .layers = "encoder.layer"};
+                            .layers = "encoder.layer",
+                            .axes = axes};
 
 }  // namespace retort

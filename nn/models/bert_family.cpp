@@ -60,4 +60,27 @@ Head two_layer_head(const Scope& root, const Scope& body, const ModelConfig& con
       .linear(classifier / "out_proj", config.hidden_size, config.num_labels());
 }
 
+void pooled_head_axes(Axes& axes, const ModelConfig& config, std::string_view pooler) {
+  axes.linear(pooler, Axis::head, Axis::stream);
+  axes.linear("classifier", Axis::whole,
+              config.task == Task::sequence_classification ? Axis::head : Axis::stream);
+  axes.linear("qa_outputs", Axis::whole, Axis::stream);
+}
+
+void two_layer_head_axes(Axes& axes) {
+  axes.linear("classifier.dense", Axis::head, Axis::stream);
+  axes.linear("classifier.out_proj", Axis::whole, Axis::head);
+  axes.linear("classifier", Axis::whole, Axis::stream);
+  axes.linear("qa_outputs", Axis::whole, Axis::stream);
+}
+
+Axis axis_before_words(const ModelConfig& config, Axis embedding) {
+  return config.tie_word_embeddings ? embedding : Axis::head;
+}
+
+void vocabulary_axes(Axes& axes, std::string_view owner, std::string_view decoder, Axis columns) {
+  axes.vector(owner, Axis::vocabulary);
+  axes.linear(decoder, Axis::vocabulary, columns);
+}
+
 }  // namespace retort

@@ -29,4 +29,15 @@ Head pooled_head(const Scope& root, const Scope& body, const Scope& pooler,
 Head two_layer_head(const Scope& root, const Scope& body, const ModelConfig& config,
                     Activation activation);
 
+// Axes of those heads' parameters.
+/// pooled_head (`pooler`: its parameters' name), token_head and span_head.
+void pooled_head_axes(Axes& axes, const ModelConfig& config, std::string_view pooler);
+/// two_layer_head, token_head and span_head.
+void two_layer_head_axes(Axes& axes);
+/// The axis of what is multiplied with a table of words whose columns are `embedding`: a masked-LM
+/// head's own unless the table is the body's.
+Axis axis_before_words(const ModelConfig& config, Axis embedding);
+/// A bias `owner`.bias of words, and `decoder`, the table where it isn't the body's.
+void vocabulary_axes(Axes& axes, std::string_view owner, std::string_view decoder, Axis columns);
+
 }  // namespace retort

@@ -76,6 +76,18 @@ Head make_head(const Scope& root, const Scope& scope, const ModelConfig& config,
   }
 }
 
+void axes(Axes& axes, const ModelConfig& config) {
+  encoder_axes(axes, kNames, Axis::stream);
+  const bool sequences = config.task == Task::sequence_classification;
+  const Axis words = config.tie_word_embeddings ? Axis::stream : Axis::head;
+  axes.linear("pre_classifier", Axis::head, Axis::stream);
+  axes.linear("classifier", Axis::whole, sequences ? Axis::head : Axis::stream);
+  axes.linear("qa_outputs", Axis::whole, Axis::stream);
+  axes.linear("vocab_transform", words, Axis::stream);
+  axes.vector("vocab_layer_norm", words);
+  axes.linear("vocab_projector", Axis::vocabulary, words);
+}
+
 }  // namespace
 
 const Architecture kDistilBert = {.model_type = "distilbert",
@@ -86,6 +98,7 @@ const Architecture kDistilBert = {.model_type = "distilbert",
                                   .keys = keys,
                                   .make_body = make_body,
                                   .make_head = make_head,
-                                  .layers = "transformer.layer"};
+                                  .layers = "transformer.layer",
+                                  .axes = axes};
 
 }  // namespace retort

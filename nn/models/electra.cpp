@@ -2,6 +2,7 @@
 #include "nn/encoder.h"
 #include "nn/models/bert_family.h"
 #include "nn/models/models.h"
+#include "tensor/base/error.h"
 
 namespace retort {
 namespace {
@@ -48,6 +49,28 @@ Head make_head(const Scope& root, const Scope& scope, const ModelConfig& config,
   }
 }
 
+// Tables are as wide as the layers where there is no projection.
+Axis table_columns(const ModelConfig& config) {
+  return config.embedding_columns() == config.hidden_size ? Axis::stream : Axis::embedding;
+}
+
+void axes(Axes& axes, const ModelConfig& config) {
+  const Axis columns = table_columns(config), words = axis_before_words(config, columns);
+  encoder_axes(axes, kBertLayerNames, columns);
+  axes.linear("embeddings_project", Axis::stream, columns);
+  two_layer_head_axes(axes);
+  axes.linear("generator_predictions.dense", words, Axis::stream);
+  axes.vector("generator_predictions.LayerNorm", words);
+  axes.linear("generator_lm_head", Axis::vocabulary, words);
+}
+
+void resize(ModelConfig& student, const ModelConfig& teacher) {
+  if (table_columns(teacher) == Axis::stream) student.embedding_size = student.hidden_size;
+  check(table_columns(student) == table_columns(teacher), "electra: with a hidden size of ",
+        student.hidden_size,
+        ", that of its embeddings, a student has no projection of them; choose another --hidden");
+}
+
 }  // namespace
 
 const Architecture kElectra = {.model_type = "electra",
@@ -58,6 +81,8 @@ const Architecture kElectra = {.model_type = "electra",
                                .keys = keys,
                                .make_body = make_body,
                                .make_head = make_head,
-                               .layers = "encoder.layer"};
+                               .layers = "encoder.layer",
+                               .axes = axes,
+                               .resize = resize};
 
 }  // namespace retort

@@ -130,7 +130,9 @@ const Architecture kGemma2 = {.model_type = "gemma2",
                                   },
                               .make_head = llama_head,
                               .layers = "layers",
-                              .keep_layers = keep_llama_layers};
+                              .keep_layers = keep_llama_layers,
+                              .axes = llama_axes,
+                              .resize = check_llama_sizes};
 
 const Architecture kGemma3 = {.model_type = "gemma3_text",
                               .class_prefix = "Gemma3Text",
@@ -146,6 +148,8 @@ const Architecture kGemma3 = {.model_type = "gemma3_text",
                                   },
                               .make_head = llama_head,
                               .layers = "layers",
-                              .keep_layers = keep_llama_layers};
+                              .keep_layers = keep_llama_layers,
+                              .axes = llama_axes,
+                              .resize = check_llama_sizes};
 
 }  // namespace retort

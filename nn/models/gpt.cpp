@@ -273,6 +273,32 @@ void keep_neo_layers(ModelConfig& config, const std::vector<int>& layers) {
   config.family = std::move(own);
 }
 
+void shared_axes(Axes& axes) {
+  axes.linear("wte", Axis::vocabulary, Axis::stream);
+  axes.linear("wpe", Axis::whole, Axis::stream);
+  for (const char* norm : {"ln_1", "ln_2", "ln_f"}) axes.vector(norm, Axis::stream);
+  axes.linear("lm_head", Axis::vocabulary, Axis::stream);
+  axes.linear("score", Axis::whole, Axis::stream);
+  axes.linear("classifier", Axis::whole, Axis::stream);
+}
+
+void gpt2_axes(Axes& axes, const ModelConfig&) {
+  shared_axes(axes);
+  axes.transposed("attn.c_attn", {Axis::queries, kParts}, Axis::stream);
+  axes.transposed("attn.c_proj", Axis::stream, Axis::queries);
+  axes.transposed("mlp.c_fc", Axis::feed_forward, Axis::stream);
+  axes.transposed("mlp.c_proj", Axis::stream, Axis::feed_forward);
+}
+
+void neo_axes(Axes& axes, const ModelConfig&) {
+  shared_axes(axes);
+  for (const char* part : {"q_proj", "k_proj", "v_proj"})
+    axes.linear(std::string("attn.attention.") + part, Axis::queries, Axis::stream);
+  axes.linear("attn.attention.out_proj", Axis::stream, Axis::queries);
+  axes.linear("mlp.c_fc", Axis::feed_forward, Axis::stream);
+  axes.linear("mlp.c_proj", Axis::stream, Axis::feed_forward);
+}
+
 }  // namespace
 
 const Architecture kGpt2 = {.model_type = "gpt2",
@@ -284,7 +310,8 @@ const Architecture kGpt2 = {.model_type = "gpt2",
                             .keys = gpt2_keys,
                             .make_body = gpt2_body,
                             .make_head = make_head,
-                            .layers = "h"};
+                            .layers = "h",
+                            .axes = gpt2_axes};
 
 const Architecture kGptNeo = {.model_type = "gpt_neo",
                               .class_prefix = "GPTNeo",
@@ -295,6 +322,7 @@ const Architecture kGptNeo = {.model_type = "gpt_neo",
                               .make_body = neo_body,
                               .make_head = make_head,
                               .layers = "h",
-                              .keep_layers = keep_neo_layers};
+                              .keep_layers = keep_neo_layers,
+                              .axes = neo_axes};
 
 }  // namespace retort

@@ -61,7 +61,9 @@ const Architecture kLlama = {.model_type = "llama",
                              .make_body = make_body,
                              .make_head = llama_head,
                              .layers = "layers",
-                             .keep_layers = keep_llama_layers};
+                             .keep_layers = keep_llama_layers,
+                             .axes = llama_axes,
+                             .resize = check_llama_sizes};
 
 const Architecture kMistral = {.model_type = "mistral",
                                .class_prefix = "Mistral",
@@ -72,6 +74,7 @@ const Architecture kMistral = {.model_type = "mistral",
                                .make_body = make_body,
                                .make_head = llama_head,
                                .layers = "layers",
-                               .keep_layers = keep_llama_layers};
+                               .keep_layers = keep_llama_layers,
+                               .axes = llama_axes};
 
 }  // namespace retort

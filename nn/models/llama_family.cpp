@@ -237,4 +237,29 @@ Head llama_head(const Scope& root, const Scope& scope, const ModelConfig& config
   }
 }
 
+void check_llama_sizes(ModelConfig& student, const ModelConfig&) {
+  check(student.hidden_size % student.heads == 0, student.model_type, ": transformers takes none ",
+        "whose hidden size, ", student.hidden_size, ", isn't a multiple of its ", student.heads,
+        " heads; choose another --hidden or --heads");
+}
+
+void llama_axes(Axes& axes, const ModelConfig&) {
+  axes.heads_are_free();
+  axes.linear("embed_tokens", Axis::vocabulary, Axis::stream);
+  axes.linear("self_attn.q_proj", Axis::queries, Axis::stream);
+  axes.linear("self_attn.k_proj", Axis::keys, Axis::stream);
+  axes.linear("self_attn.v_proj", Axis::keys, Axis::stream);
+  axes.linear("self_attn.o_proj", Axis::stream, Axis::queries);
+  axes.vector("self_attn.q_norm", Axis::whole);
+  axes.vector("self_attn.k_norm", Axis::whole);
+  axes.linear("mlp.gate_proj", Axis::feed_forward, Axis::stream);
+  axes.linear("mlp.up_proj", Axis::feed_forward, Axis::stream);
+  axes.linear("mlp.down_proj", Axis::stream, Axis::feed_forward);
+  for (const char* norm : {"input_layernorm", "post_attention_layernorm",
+                           "pre_feedforward_layernorm", "post_feedforward_layernorm", "norm"})
+    axes.vector(norm, Axis::stream);
+  axes.linear("lm_head", Axis::vocabulary, Axis::stream);
+  axes.linear("score", Axis::whole, Axis::stream);
+}
+
 }  // namespace retort

@@ -51,5 +51,10 @@ std::unique_ptr<Body> llama_body(const Scope& scope, const ModelConfig& config,
 void keep_llama_layers(ModelConfig& config, const std::vector<int>& layers);
 /// Causal language model, sequence classification (the last token) and token classification.
 Head llama_head(const Scope& root, const Scope& scope, const ModelConfig& config, Body& body);
+/// Architecture::resize, where transformers wants heads to divide the hidden size even though they
+/// have a size of their own.
+void check_llama_sizes(ModelConfig& student, const ModelConfig& teacher);
+/// Architecture::axes.
+void llama_axes(Axes& axes, const ModelConfig& config);
 
 }  // namespace retort

@@ -240,6 +240,8 @@ void keys(ConfigKeys& keys, ModelConfig& config) {
           config.hidden_size, ", the hidden size, found ", config.embedding_size);
     config.head_dim = inner / config.heads;
   }
+  keys.note("true_hidden_size",
+            inner_columns(config, *own));  // transformers believes what it finds
   config.family = std::move(own);
 }
 
@@ -289,6 +291,57 @@ Head make_head(const Scope& root, const Scope& scope, const ModelConfig& config,
   }
 }
 
+void layer_axes(Axes& axes, const MobileBertConfig& own) {
+  const Axis inner = own.use_bottleneck ? Axis::inner : Axis::stream;
+  const Axis values = own.bottleneck_attention ? inner : Axis::stream;
+  const Axis keys = own.use_bottleneck && own.shared_key_query && !own.bottleneck_attention
+                        ? Axis::inner_keys
+                        : values;
+  axes.linear("attention.self.query", Axis::queries, keys);
+  axes.linear("attention.self.key", Axis::keys, keys);
+  axes.linear("attention.self.value", Axis::keys, values);
+  axes.linear("attention.output.dense", inner, Axis::queries);
+  axes.vector("attention.output.LayerNorm", inner);
+  axes.linear("intermediate.dense", Axis::feed_forward, inner);
+  axes.linear("output.dense", inner, Axis::feed_forward);
+  axes.vector("output.LayerNorm", inner);
+  axes.linear("bottleneck.input.dense", inner, Axis::stream);
+  axes.vector("bottleneck.input.LayerNorm", inner);
+  axes.linear("bottleneck.attention.dense", Axis::inner_keys, Axis::stream);
+  axes.vector("bottleneck.attention.LayerNorm", Axis::inner_keys);
+  axes.linear("output.bottleneck.dense", Axis::stream, inner);
+  axes.vector("output.bottleneck.LayerNorm", Axis::stream);
+}
+
+void axes(Axes& axes, const ModelConfig& config) {
+  const auto own = config.family_as<MobileBertConfig>();
+  if (own.use_bottleneck) axes.heads_are_free();
+  layer_axes(axes, own);
+  axes.linear("embeddings.word_embeddings", Axis::vocabulary, Axis::embedding);
+  axes.linear("embeddings.position_embeddings", Axis::whole, Axis::stream);
+  axes.linear("embeddings.token_type_embeddings", Axis::whole, Axis::stream);
+  axes.linear("embeddings.embedding_transformation", Axis::stream,
+              {Axis::embedding, own.trigram ? 3 : 1});
+  axes.vector("embeddings.LayerNorm", Axis::stream);
+  pooled_head_axes(axes, config, "pooler.dense");
+  if (!own.classifier_activation) axes.linear("classifier", Axis::whole, Axis::stream);
+  // The first units of the masked-LM head meet the table of words.
+  const std::int64_t columns = config.embedding_columns();
+  if (config.task == Task::masked_lm) axes.pin_head(columns);
+  axes.linear("cls.predictions.transform.dense", Axis::head, Axis::stream);
+  axes.vector("cls.predictions.transform.LayerNorm", Axis::head);
+  axes.linear("cls.predictions.dense", {Axis::head, 1, columns}, Axis::vocabulary);
+  vocabulary_axes(axes, "cls.predictions", "cls.predictions.decoder", Axis::embedding);
+}
+
+// Layers work on as many columns as their heads have.
+void resize(ModelConfig& student, const ModelConfig&) {
+  auto own = std::make_shared<MobileBertConfig>(student.family_as<MobileBertConfig>());
+  if (own->use_bottleneck) own->bottleneck = student.heads * student.head_dim;
+  else student.head_dim = student.hidden_size / student.heads;
+  student.family = std::move(own);
+}
+
 }  // namespace
 
 const Architecture kMobileBert = {.model_type = "mobilebert",
@@ -299,6 +352,8 @@ const Architecture kMobileBert = {.model_type = "mobilebert",
                                   .keys = keys,
                                   .make_body = make_body,
                                   .make_head = make_head,
-                                  .layers = "encoder.layer"};
+                                  .layers = "encoder.layer",
+                                  .axes = axes,
+                                  .resize = resize};
 
 }  // namespace retort

@@ -263,6 +263,32 @@ void keep_layers(ModelConfig& config, const std::vector<int>& layers) {
   config.family = std::move(own);
 }
 
+void axes(Axes& axes, const ModelConfig& config) {
+  axes.linear("embeddings.tok_embeddings", Axis::vocabulary, Axis::stream);
+  axes.vector("embeddings.norm", Axis::stream);
+  axes.vector("attn_norm", Axis::stream);
+  axes.linear("attn.Wqkv", {Axis::queries, 3}, Axis::stream);
+  axes.linear("attn.Wo", Axis::stream, Axis::queries);
+  axes.vector("mlp_norm", Axis::stream);
+  axes.linear("mlp.Wi", {Axis::feed_forward, 2}, Axis::stream);
+  axes.linear("mlp.Wo", Axis::stream, Axis::feed_forward);
+  axes.vector("final_norm", Axis::stream);
+  const bool before_words = config.task == Task::masked_lm && config.tie_word_embeddings;
+  const Axis head = before_words ? Axis::stream : Axis::head;
+  axes.linear("head.dense", head, Axis::stream);
+  axes.vector("head.norm", head);
+  axes.linear("decoder", Axis::vocabulary, head);
+  axes.linear("classifier", Axis::whole, Axis::head);
+}
+
+bool set_pooling(ModelConfig& config, Pooling pooling) {
+  if (pooling != Pooling::first && pooling != Pooling::mean) return false;
+  auto own = std::make_shared<ModernBertConfig>(config.family_as<ModernBertConfig>());
+  own->classifier_pooling = pooling == Pooling::mean ? "mean" : "cls";
+  config.family = std::move(own);
+  return true;
+}
+
 }  // namespace
 
 const Architecture kModernBert = {.model_type = "modernbert",
@@ -274,6 +300,8 @@ const Architecture kModernBert = {.model_type = "modernbert",
                                   .make_body = make_body,
                                   .make_head = make_head,
                                   .layers = "layers",
-                                  .keep_layers = keep_layers};
+                                  .keep_layers = keep_layers,
+                                  .axes = axes,
+                                  .set_pooling = set_pooling};
 
 }  // namespace retort

@@ -76,7 +76,8 @@ const Architecture kQwen2 = {
                     const ModelConfig& config) { return llama_body(scope, config, {}); },
     .make_head = llama_head,
     .layers = "layers",
-    .keep_layers = keep_llama_layers};
+    .keep_layers = keep_llama_layers,
+    .axes = llama_axes};
 
 const Architecture kQwen3 = {.model_type = "qwen3",
                              .class_prefix = "Qwen3",
@@ -90,6 +91,7 @@ const Architecture kQwen3 = {.model_type = "qwen3",
                                  },
                              .make_head = llama_head,
                              .layers = "layers",
-                             .keep_layers = keep_llama_layers};
+                             .keep_layers = keep_llama_layers,
+                             .axes = llama_axes};
 
 }  // namespace retort

@@ -52,6 +52,16 @@ Head make_head(const Scope& root, const Scope& scope, const ModelConfig& config,
   }
 }
 
+void axes(Axes& axes, const ModelConfig& config) {
+  encoder_axes(axes, kBertLayerNames, Axis::stream);
+  two_layer_head_axes(axes);
+  axes.linear("pooler.dense", Axis::head, Axis::stream);
+  const Axis words = axis_before_words(config, Axis::stream);
+  axes.linear("lm_head.dense", words, Axis::stream);
+  axes.vector("lm_head.layer_norm", words);
+  vocabulary_axes(axes, "lm_head", "lm_head.decoder", words);
+}
+
 constexpr Architecture roberta(const char* model_type, const char* class_prefix) {
   return {.model_type = model_type,
           .class_prefix = class_prefix,
@@ -61,7 +71,8 @@ constexpr Architecture roberta(const char* model_type, const char* class_prefix)
           .keys = keys,
           .make_body = make_body,
           .make_head = make_head,
-          .layers = "encoder.layer"};
+          .layers = "encoder.layer",
+          .axes = axes};
 }
 
 }  // namespace

@@ -82,13 +82,14 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return "[" + text + "]";
 }
 
+bool has_shape(const TensorEntry& entry, const Shape& shape) {
+  return std::equal(entry.shape.begin(), entry.shape.end(), shape.begin(), shape.end());
+}
+
 Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, bool frozen) {
   const TensorEntry& entry = *weight.tensor;
   const auto file = weight.file->file();
-  const auto same = [](const std::vector<std::int64_t>& a, const Shape& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end());
-  };
-  if (!same(entry.shape, parameter.shape))
+  if (!has_shape(entry, parameter.shape))
     fail(file->path().string(), ": ", entry.name, ": expected the shape ", parameter.shape,
          " (from config.json), found ", shape_text(entry.shape));
   check(is_floating(entry.dtype), file->path().string(), ": ", entry.name,
@@ -121,7 +122,10 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
               weight->name, " and ", found->name, " are one parameter of a ", config.model_type,
               " and hold different numbers");
       }
-    if (weight && !(head && options.fresh_head)) {
+    // A fine-tuned model's head for other labels, of which the body is what is wanted.
+    const bool resized =
+        head && weight && options.resize_head && !has_shape(*weight->tensor, parameter.shape);
+    if (weight && !resized && !(head && options.fresh_head)) {
       parameter.variable = take(*weight, parameter, options.frozen);
       continue;
     }
@@ -131,6 +135,10 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
     initialize(parameter, config.initializer_range, options.seed);
     if (options.frozen) parameter.variable = parameter.variable.detach();
     result.report.fresh.push_back(parameter.name);
+    if (resized)
+      result.report.resized.push_back(
+          parameter.name + ": " + shape_text(weight->tensor->shape) + " in the file, " +
+          shape_text({parameter.shape.begin(), parameter.shape.end()}) + " here");
     if (head) result.report.fresh_head = parameter.name;
   }
   for (const WeightFiles::Weight& weight : files.weights())
@@ -141,6 +149,22 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
 
 LoadedModel load_model(const std::filesystem::path& directory, const LoadOptions& options) {
   return load_model(directory, ModelConfig::read(directory), options);
+}
+
+std::vector<std::string> report_lines(const LoadReport& report, const std::filesystem::path& path) {
+  constexpr std::size_t kMost = 6;
+  std::vector<std::string> lines;
+  const auto list = [&](const std::vector<std::string>& names, const char* what) {
+    if (names.empty()) return;
+    std::string text = path.string() + ": " + what + ": ";
+    for (std::size_t i = 0; i < names.size() && i < kMost; ++i) text += (i ? ", " : "") + names[i];
+    if (names.size() > kMost) text += ", and " + std::to_string(names.size() - kMost) + " more";
+    lines.push_back(std::move(text));
+  };
+  list(report.fresh, "made anew");
+  list(report.resized, "of another size");
+  list(report.unused, "in the file and not used");
+  return lines;
 }
 
 void check_trained_head(const LoadReport& report, const std::filesystem::path& path) {

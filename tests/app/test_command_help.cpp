@@ -28,6 +28,7 @@ bool shows(const std::string& help, const std::string& flag, const std::string& 
 TEST_CASE("Every command has help on stdout", "[command]") {
   const std::vector<Arguments> commands = {{},
                                            {"init"},
+                                           {"student"},
                                            {"train"},
                                            {"distill"},
                                            {"eval"},

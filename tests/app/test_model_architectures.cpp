@@ -7,7 +7,7 @@
 #include "nn/cut_student.h"
 #include "nn/weights/load.h"
 #include "tensor/dispatch.h"
-#include "tests/app/model_testing.h"
+#include "tests/app/architecture_testing.h"
 
 using namespace retort;
 using namespace retort::testing;
@@ -15,28 +15,6 @@ using namespace retort::testing;
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry :
-       fs::directory_iterator(fs::path(RETORT_SOURCE_DIR) / "tests/golden/architectures"))
-    if (entry.is_directory()) names.push_back("architectures/" + entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::vector<Task> tasks_of(const Golden& golden) {
-  std::vector<Task> tasks;
-  for (const Json& task : golden.record().find("tasks")->as_array("tasks"))
-    tasks.push_back(parse_task(task.as_string("task")));
-  return tasks;
-}
-
-LoadedModel load_for(const Golden& golden, Task task, bool frozen = false) {
-  ModelConfig config = ModelConfig::read(golden.path());
-  config.task = task;
-  return load_model(golden.path(), config, {.frozen = frozen});
-}
 
 std::set<std::string> names_in(const Golden& golden) {
   std::set<std::string> names;
@@ -295,11 +273,6 @@ TEST_CASE("A student of every architecture has its teacher's layers", "[model][g
     const LoadedModel loaded = load_model(golden.path());
     const Model& teacher = *loaded.model;
     const int layers = static_cast<int>(teacher.config().layers);
-    if (name.ends_with("albert")) {  // two groups of shared layers
-      CHECK(contains(error_of([&] { cut_student(teacher, {.layers = {1}, .type = "same"}); }),
-                     "groups"));
-      continue;
-    }
     // All of them give the teacher, and the first ones what it has at that depth.
     std::vector<int> all;
     for (int layer = 1; layer <= layers; ++layer) all.push_back(layer);

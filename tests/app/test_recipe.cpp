@@ -25,6 +25,10 @@ Recipe unusual() {
   recipe.student_layers = {1, 3, 5};
   recipe.student_type = "same";
   recipe.student_head = "fresh";
+  recipe.problem = "multi-label";
+  recipe.labels = {"x", "y"};
+  recipe.head = {{256, 64}, "relu", "mean", 0.25};
+  recipe.table.label_columns = {"e", "f"};
   recipe.table.format = "csv";
   recipe.table.text_column = "a";
   recipe.table.pair_column = "b";
@@ -64,6 +68,13 @@ TEST_CASE("A recipe is written and read back whole", "[recipe]") {
   CHECK(back.objective == recipe.objective);
   CHECK(back.student_layers == recipe.student_layers);
   CHECK(back.rename == recipe.rename);
+  CHECK(back.problem == recipe.problem);
+  CHECK(back.labels == recipe.labels);
+  CHECK(back.head.layers == recipe.head.layers);
+  CHECK(back.head.activation == "relu");
+  CHECK(back.head.pooling == "mean");
+  CHECK(back.head.dropout == 0.25);
+  CHECK(back.table.label_columns == recipe.table.label_columns);
   CHECK(parse(Recipe().to_json().dump()).to_json() == Recipe().to_json());
 }
 
@@ -82,7 +93,7 @@ TEST_CASE("Every key of a recipe that changes results shows as a difference", "[
     else CHECK(difference.starts_with(key + " was "));
     ++tried;
   }
-  CHECK(tried == 33);
+  CHECK(tried == 40);
 }
 
 TEST_CASE("What isn't a recipe is an error that names file and key", "[recipe]") {
@@ -127,6 +138,12 @@ TEST_CASE("Values out of range are errors that name the flag", "[recipe]") {
   CHECK(contains(message([](Recipe& r) { r.student_head = "old"; }), "--student-head"));
   CHECK(contains(message([](Recipe& r) { r.student_type = "gpt"; }), "--student-type"));
   CHECK(contains(message([](Recipe& r) { r.pair_style = "stacked"; }), "--pair-style"));
+  CHECK(contains(message([](Recipe& r) { r.problem = "ranking"; }), "--problem"));
+  CHECK(contains(message([](Recipe& r) {
+                   r.table.label_column = "a";
+                   r.table.label_columns = {"b", "c"};
+                 }),
+                 "--label-columns"));
   CHECK(contains(message([](Recipe& r) { r.table.rows = "9:3"; }), "9:3"));
   CHECK(contains(error_of([] { Objective::distillation(1.1, 3); }), "--alpha"));
   CHECK(contains(error_of([] { Objective::distillation(std::nan(""), 3); }), "--alpha"));

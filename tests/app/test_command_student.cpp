@@ -1,0 +1,100 @@
+// retort student: directories cut from a teacher's.
+#include "tests/app/command_testing.h"
+
+using namespace retort;
+using namespace retort::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Arguments student(const World& world, const std::string& out, const Arguments& more) {
+  return Arguments{"student", "--teacher", world.at("teacher"), "--out", world.at(out)} + more;
+}
+
+std::string predictions(const World& world, const std::string& model) {
+  return output_of({"predict", "--model", world.at(model), "--input", world.at("dev.tsv")});
+}
+
+// Nothing but `names` lies beside the world's own files.
+void check_nothing_else(const World& world, const std::vector<std::string>& names) {
+  for (const auto& entry : fs::directory_iterator(world.path())) {
+    const std::string name = entry.path().filename().string();
+    const bool known = name == "teacher" || name == "start" || name.ends_with(".tsv") ||
+                       std::find(names.begin(), names.end(), name) != names.end();
+    INFO(name);
+    CHECK(known);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("A student of all layers gives what its teacher gives", "[command][student]") {
+  const World world("student-whole");
+  const std::string said = output_of(student(world, "same", {"--type", "same"}));
+  CHECK(contains(said, "bert, 3 layers x 16"));
+  CHECK(predictions(world, "same") == predictions(world, "teacher"));
+  check_nothing_else(world, {"same"});
+  // A fresh head is another one, from the seed.
+  output_of(student(world, "a", {"--type", "same", "--head", "fresh", "--seed", "7"}));
+  output_of(student(world, "b", {"--type", "same", "--head", "fresh", "--seed", "7"}));
+  output_of(student(world, "c", {"--type", "same", "--head", "fresh", "--seed", "8"}));
+  CHECK(predictions(world, "a") == predictions(world, "b"));
+  CHECK(predictions(world, "a") != predictions(world, "c"));
+  CHECK(predictions(world, "a") != predictions(world, "teacher"));
+}
+
+TEST_CASE("A BERT's student is a DistilBERT that can be distilled into", "[command][student]") {
+  const World world("student-distil");
+  const Ran ran = retort_command(
+      student(world, "small", {"--layers", "1,3", "--hidden", "8", "--heads", "1", "--ffn", "10"}));
+  INFO(ran.err);
+  CHECK(ran.status == 0);
+  CHECK(contains(ran.err, "token-type row 0"));
+  CHECK(contains(ran.out, "distilbert, 2 layers x 8, 1 heads, feed-forward 10"));
+  const ModelConfig config = ModelConfig::read(world.at("small"));
+  CHECK(config.model_type == "distilbert");
+  CHECK(config.layers == 2);
+  output_of({"distill", "--teacher", world.at("teacher"), "--student", world.at("small"), "--data",
+             world.at("train.tsv"), "--out", world.at("learned"), "--epochs", "1", "--quiet"});
+  CHECK(contains(output_of({"eval", "--model", world.at("learned"), "--data", world.at("dev.tsv")}),
+                 "accuracy"));
+}
+
+TEST_CASE("A student with a corpus's words alone gives the same for its texts",
+          "[command][student]") {
+  const World world("student-words");
+  const std::string said =
+      output_of(student(world, "words", {"--type", "same", "--vocab-from", world.at("dev.tsv")}));
+  const std::int64_t before = ModelConfig::read(world.at("teacher")).vocab_size,
+                     after = ModelConfig::read(world.at("words")).vocab_size;
+  CHECK(after < before);
+  CHECK(contains(said, std::to_string(after) + " words"));
+  CHECK(predictions(world, "words") == predictions(world, "teacher"));
+}
+
+TEST_CASE("A student is written as a whole or not at all", "[command][student]") {
+  const World world("student-out");
+  const Arguments cut = {"--layers", "1", "--type", "same"};
+  output_of(student(world, "out", cut));
+  CHECK(contains(complaint_of(student(world, "out", cut)), "--overwrite"));
+  output_of(student(world, "out", {"--layers", "2", "--type", "same", "--overwrite"}));
+  check_nothing_else(world, {"out"});
+  // What a killed process left is no obstacle and goes away.
+  fs::create_directories(world.path() / ".out.building" / "x");
+  output_of(student(world, "out/", cut + Arguments{"--overwrite"}));
+  check_nothing_else(world, {"out"});
+  world.write("out/notes.txt", "mine");
+  CHECK(contains(complaint_of(student(world, "out", cut + Arguments{"--overwrite"})), "notes.txt"));
+  CHECK(content_of(world.path() / "out" / "notes.txt") == "mine");
+  CHECK(contains(complaint_of(student(world, "train.tsv", cut)), "found a file"));
+  CHECK(contains(complaint_of(student(world, "teacher", cut + Arguments{"--overwrite"})),
+                 "teacher's directory"));
+  CHECK(contains(complaint_of(student(world, "x", {"--layers", "1,4"})), "layer 4"));
+  CHECK(contains(complaint_of(student(world, "x", {"--layers", "3,1"})), "ascending"));
+  CHECK(contains(complaint_of(student(world, "x", {"--hidden", "12"})), "heads of 8 columns"));
+  CHECK(contains(complaint_of(student(world, "x", {"--head", "old"})), "--head"));
+  CHECK(
+      contains(complaint_of(student(world, "x", {"--vocab-from", world.at("no.txt")})), "no.txt"));
+  check_nothing_else(world, {"out"});
+}
