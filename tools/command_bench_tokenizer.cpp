@@ -2,10 +2,14 @@
 //
 // Text is cut as others who measure tokenizers cut it: lines that aren't blank; documents of so
 // many of them that 10,000 characters are passed. Cold: a tokenizer just loaded, which has seen no
-// word yet; warm: the same text once more.
+// word yet; warm: the same text once more. Memory: what the process has more once it is loaded.
+#include <malloc.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
@@ -53,6 +57,15 @@ struct Texts {
   std::string part_;
 };
 
+// Bytes of memory that the process has, without what is free within them.
+double resident() {
+  malloc_trim(0);
+  std::ifstream file("/proc/self/statm");
+  double pages = 0;
+  check(static_cast<bool>(file >> pages >> pages), "/proc/self/statm: expected two numbers");
+  return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
 struct BenchTokenizer {
   std::string model;
   std::vector<std::string> inputs;
@@ -65,6 +78,7 @@ struct BenchTokenizer {
     for (const std::string& input : inputs) texts.add(unicode::replace_invalid(read_file(input)));
     check(!texts.documents.empty(), inputs[0], ": there is less text than one document of ",
           kDocument, " characters");
+    const double memory = loaded_memory();
     std::vector<double> load, times[4];  // documents cold and warm, lines cold and warm
     for (int round = 0; round < kRounds; ++round) {
       for (const bool lines : {false, true}) {
@@ -86,6 +100,7 @@ struct BenchTokenizer {
       row["threads"] = threads;
       row["offsets"] = offsets;
       row["load_ms"] = median(load);
+      row["memory_megabytes"] = memory / 1e6;
       row["documents_cold"] = rate(0);
       row["documents_warm"] = rate(1);
       row["lines_cold"] = rate(2);
@@ -94,15 +109,22 @@ struct BenchTokenizer {
       return 0;
     }
     char line[256];
-    std::snprintf(
-        line, sizeof line,
-        "%s: load %.1f ms; documents %.1f MB/s cold, %.1f warm; lines %.1f MB/s cold, %.1f warm "
-        "(%.2f MB, %d thread%s%s)\n",
-        model.c_str(), median(load), rate(0), rate(1), rate(2), rate(3),
-        static_cast<double>(texts.bytes) / 1e6, threads, threads == 1 ? "" : "s",
-        offsets ? ", with offsets" : "");
+    std::snprintf(line, sizeof line,
+                  "%s: load %.1f ms, %.1f MB of memory; documents %.1f MB/s cold, %.1f warm; lines "
+                  "%.1f MB/s cold, %.1f warm "
+                  "(%.2f MB, %d thread%s%s)\n",
+                  model.c_str(), median(load), memory / 1e6, rate(0), rate(1), rate(2), rate(3),
+                  static_cast<double>(texts.bytes) / 1e6, threads, threads == 1 ? "" : "s",
+                  offsets ? ", with offsets" : "");
     print(line);
     return 0;
+  }
+
+  // What a tokenizer takes once it is loaded.
+  double loaded_memory() const {
+    const double before = resident();
+    const Tokenizer tokenizer = Tokenizer::load(model);
+    return resident() - before;
   }
 
   static std::size_t texts_bytes(const std::vector<std::string>& texts) {
