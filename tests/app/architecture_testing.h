@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/architecture.h"
 #include "nn/weights/load.h"
 #include "tests/app/model_testing.h"
 
@@ -32,6 +33,11 @@ inline LoadedModel load_for(const Golden& golden, Task task, bool frozen = false
   ModelConfig config = ModelConfig::read(golden.path());
   config.task = task;
   return load_model(golden.path(), config, {.frozen = frozen});
+}
+
+/// T5, nothing of whose parameters' dimensions is said.
+inline bool is_cut_by_layers_alone(const Model& model) {
+  return find_architecture(model.config().model_type, "test").decoder_layers != nullptr;
 }
 
 }  // namespace retort::testing
