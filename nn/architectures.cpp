@@ -7,10 +7,9 @@ namespace {
 
 // One line per architecture.
 const Architecture* const kArchitectures[] = {
-    &kBert,       &kDistilBert, &kRoberta, &kXlmRoberta, &kElectra, &kAlbert,
-    &kMobileBert, &kModernBert, &kDecoder, &kGemma2,     &kGemma3,  &kGpt2,
-    &kGptNeo,     &kLlama,      &kMistral, &kQwen2,      &kQwen3,
-    &kT5,         &kMt5,
+    &kBert,       &kDistilBert, &kRoberta, &kXlmRoberta, &kElectra, &kAlbert, &kMobileBert,
+    &kModernBert, &kDecoder,    &kGemma2,  &kGemma3,     &kGpt2,    &kGptNeo, &kLlama,
+    &kMistral,    &kQwen2,      &kQwen3,   &kT5,         &kMt5,
 };
 
 }  // namespace
@@ -30,8 +29,7 @@ std::string architecture_names() {
 
 std::string class_name(const Architecture& architecture, Task task) {
   if (task == Task::causal_lm && architecture.causal_lm_class) return architecture.causal_lm_class;
-  const char* suffix =
-      task == Task::embedding ? architecture.embedding_suffix : class_suffix(task);
+  const char* suffix = task == Task::embedding ? architecture.embedding_suffix : class_suffix(task);
   return std::string(architecture.class_prefix) + suffix;
 }
 

@@ -36,6 +36,9 @@ void Axes::transposed(std::string_view end, AxisUse outputs, AxisUse inputs) {
 }
 
 std::string Axes::place(const AxisUse& use, std::string_view name, std::size_t end_length) const {
+  std::size_t before_layer = 0;
+  for (const std::string& stack : stacks_)
+    if (name.starts_with(stack)) before_layer = stack.size();
   switch (use.axis) {
     case Axis::feed_forward:
       return std::string(name.substr(0, name.size() - end_length));
@@ -44,7 +47,10 @@ std::string Axes::place(const AxisUse& use, std::string_view name, std::size_t e
     case Axis::inner:
     case Axis::inner_keys:
       // "bert.encoder.layer.3"
-      return std::string(name.substr(0, name.find('.', layers_.size())));
+      return std::string(name.substr(0, name.find('.', before_layer)));
+    case Axis::stack_heads:
+    case Axis::bias_heads:
+      return std::string(name.substr(0, before_layer));
     default:
       return {};
   }
@@ -78,7 +84,7 @@ std::string decoder_layers_prefix(const Model& model) {
 
 Axes axes_of(const Model& model) {
   const Architecture& architecture = find_architecture(model.config().model_type, "model");
-  Axes axes(layers_prefix(model));
+  Axes axes({layers_prefix(model), decoder_layers_prefix(model)});
   if (!architecture.axes) return axes;
   architecture.axes(axes, model.config());
   if (model.config().own_head) own_head_axes(axes, *model.config().own_head);

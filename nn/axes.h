@@ -21,6 +21,9 @@ enum class Axis {
   queries,       ///< one layer's heads of queries, side by side
   keys,          ///< one layer's heads of keys and values; each serves equally many of queries
   feed_forward,  ///< between the two sides of one feed-forward network
+  stack_heads,   ///< heads of queries and keys that all layers of a stack keep alike, since they
+                 ///< share biases (T5)
+  bias_heads,    ///< and the columns of their biases, one a head
   inner,         ///< what one layer works on where that isn't the stream (MobileBERT)
   inner_keys,    ///< and what its queries and keys are made of
   head,          ///< between the matrices of a head
@@ -43,8 +46,9 @@ class Axes {
     std::string place;  ///< empty where the whole model shares the axis
   };
 
-  /// `layers`: what names of parameters have before a layer's number ("bert.encoder.layer.").
-  explicit Axes(std::string layers) : layers_(std::move(layers)) {}
+  /// `stacks`: what names of parameters have before a layer's number ("bert.encoder.layer."), one
+  /// for each stack of layers; empty where layers have no parameters of their own.
+  explicit Axes(std::vector<std::string> stacks) : stacks_(std::move(stacks)) {}
 
   // Each says what the parameters NAME.weight and NAME.bias have, for those whose NAME ends with
   // `end` from a dot on. Of several ends that fit the longest counts, of equal ones the last.
@@ -74,7 +78,7 @@ class Axes {
   };
   std::string place(const AxisUse& use, std::string_view name, std::size_t end_length) const;
 
-  std::string layers_;
+  std::vector<std::string> stacks_;
   std::vector<Rule> rules_;
   bool free_heads_ = false;
   std::int64_t pinned_ = 0;

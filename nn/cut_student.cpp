@@ -94,6 +94,13 @@ void keep_vocabulary(ModelConfig& config, const std::vector<std::int32_t>& kept)
     config.pad_token_id =
         pad.is_null() ? std::nullopt : std::optional(pad.as_integer("pad_token_id"));
   }
+  if (config.has_decoder()) {
+    const Json start = renumbered(config.decoder_start_token_id);
+    check(!start.is_null(), "student: the words to keep: expected id ",
+          config.decoder_start_token_id, " among them, with which ", config.model_type,
+          "'s decoder begins");
+    config.decoder_start_token_id = start.as_integer("decoder_start_token_id");
+  }
   config.vocab_size = static_cast<std::int64_t>(kept.size());
 }
 

@@ -47,19 +47,25 @@ void KeptUnits::add(const Tensor& value, const Shape& wanted,
   }
 }
 
+// Columns of a group of heads.
+std::int64_t KeptUnits::columns_of(Axis axis) const {
+  if (axis == Axis::queries) return heads_.head_size * heads_.queries;
+  return axis == Axis::bias_heads ? 1 : heads_.head_size;
+}
+
 std::vector<std::int32_t> KeptUnits::kept_heads(const Key& key) {
-  // A group's queries and keys stay together, so both are asked.
-  const std::int64_t key_columns = heads_.head_size, query_columns = key_columns * heads_.queries;
-  const std::int64_t own_columns = key.first == Axis::queries ? query_columns : key_columns;
+  // A group's queries and keys stay together, so both are asked; likewise heads and their biases.
+  const bool of_layer = key.first == Axis::queries || key.first == Axis::keys;
+  const std::int64_t own_columns = columns_of(key.first);
   const Units& own = units_.at(key);
   std::vector<double> groups(static_cast<std::size_t>(own.all / own_columns));
-  for (const auto& [axis, columns] :
-       {std::pair{Axis::queries, query_columns}, std::pair{Axis::keys, key_columns}}) {
+  for (const Axis axis :
+       {of_layer ? Axis::queries : Axis::stack_heads, of_layer ? Axis::keys : Axis::bias_heads}) {
     const auto found = units_.find({axis, key.second});
     if (found == units_.end()) continue;
     const std::vector<double>& squares = found->second.squares;
     for (std::size_t i = 0; i < squares.size(); ++i)
-      groups[i / static_cast<std::size_t>(columns)] += squares[i];
+      groups[i / static_cast<std::size_t>(columns_of(axis))] += squares[i];
   }
   std::vector<std::int32_t> columns;
   for (const std::int32_t group : largest(groups, own.wanted / own_columns))
@@ -74,6 +80,8 @@ const std::vector<std::int32_t>& KeptUnits::kept(const Key& key) {
   switch (key.first) {
     case Axis::queries:
     case Axis::keys:
+    case Axis::stack_heads:
+    case Axis::bias_heads:
       units.kept = kept_heads(key);
       break;
     case Axis::vocabulary:

@@ -42,6 +42,7 @@ class KeptUnits {
 
   const std::vector<std::int32_t>& kept(const Key& key);
   std::vector<std::int32_t> kept_heads(const Key& key);
+  std::int64_t columns_of(Axis axis) const;
 
   HeadGroups heads_;
   std::int64_t pinned_head_;

@@ -30,7 +30,8 @@ std::int64_t ParameterList::count() const {
 }
 
 Scope Scope::operator/(std::string_view name) const {
-  return Scope(*list_, prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name), part_);
+  return Scope(*list_, prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name),
+               part_);
 }
 
 Parameter& Scope::add(std::string_view name, Shape shape, Init init, bool decay) const {
@@ -46,8 +47,12 @@ std::uint32_t random_site(std::string_view name) {
 void initialize(Parameter& parameter, double deviation, std::uint64_t seed) {
   Tensor value = Tensor::empty(parameter.shape);
   switch (parameter.init) {
-    case Init::zeros: value = Tensor::zeros(parameter.shape); break;
-    case Init::ones: value = Tensor::full(parameter.shape, 1); break;
+    case Init::zeros:
+      value = Tensor::zeros(parameter.shape);
+      break;
+    case Init::ones:
+      value = Tensor::full(parameter.shape, 1);
+      break;
     case Init::normal: {
       RandomStream random(seed, random_site(parameter.name));
       float* data = value.mutable_data<float>();

@@ -90,20 +90,21 @@ def first(config, *keys):
 
 def student_sizes(config):
     """Flags of a student that is smaller in everything that the architecture lets it be."""
-    hidden = first(config, "hidden_size", "dim", "n_embd")
+    hidden = first(config, "hidden_size", "dim", "n_embd", "d_model")
     heads = first(config, "num_attention_heads", "n_heads", "n_head", "num_heads")
-    columns = config.get("head_dim") or config.get("intra_bottleneck_size", hidden) // heads
+    columns = config.get("head_dim") or config.get("d_kv") or config.get("intra_bottleneck_size", hidden) // heads
     groups = config.get("num_key_value_heads") or heads
     fewer = heads - heads // groups if groups > 1 else heads
-    if config.get("num_key_value_heads") or "intra_bottleneck_size" in config:
+    if any(config.get(key) for key in ("num_key_value_heads", "intra_bottleneck_size", "d_kv")):
         hidden = (hidden // fewer - 1) * fewer  # heads needn't fill it
     else:
         if config["model_type"] == "electra" and fewer * columns == config["embedding_size"]:
             fewer -= 1
         hidden = fewer * columns
-    units = first(config, "intermediate_size", "hidden_dim", "n_inner") - 5
+    units = first(config, "intermediate_size", "hidden_dim", "n_inner", "d_ff") - 5
     layers = first(config, "num_hidden_layers", "n_layers", "n_layer", "num_layers")
-    return ["--layers", f"1,{layers}", "--hidden", hidden, "--heads", fewer, "--ffn", units]
+    sizes = ["--layers", f"1,{layers}", "--hidden", hidden, "--heads", fewer, "--ffn", units]
+    return sizes + (["--decoder-layers", "2"] if config["model_type"] in ENCODER_DECODERS else [])
 
 
 def cut_student(retort, config, folder):

@@ -142,6 +142,24 @@ Head make_head(const Scope& root, const Scope&, const ModelConfig& config, Body&
   }
 }
 
+void axes(Axes& axes, const ModelConfig&) {
+  t5_axes(axes);
+  axes.linear("lm_head", Axis::vocabulary, Axis::stream);
+  axes.linear("classification_head.dense", Axis::head, Axis::stream);
+  axes.linear("classification_head.out_proj", Axis::whole, Axis::head);
+  axes.linear("classifier", Axis::whole, Axis::stream);
+  axes.linear("qa_outputs", Axis::whole, Axis::stream);
+}
+
+// The end of the text has another id where words went.
+void resize(ModelConfig& student, const ModelConfig&) {
+  const Json* end = student.raw.is_object() ? student.raw.find("eos_token_id") : nullptr;
+  if (!end) return;
+  auto own = std::make_shared<T5Config>(student.family_as<T5Config>());
+  own->end = *end;
+  student.family = std::move(own);
+}
+
 // Both, which differ in their configurations alone.
 constexpr Architecture architecture(const char* model_type, const char* class_prefix,
                                     void (*defaults)(ModelConfig&),
@@ -159,7 +177,9 @@ constexpr Architecture architecture(const char* model_type, const char* class_pr
           .make_body = t5_body,
           .make_head = make_head,
           .layers = "encoder.block",
-          .decoder_layers = "decoder.block"};
+          .decoder_layers = "decoder.block",
+          .axes = axes,
+          .resize = resize};
 }
 
 }  // namespace

@@ -226,6 +226,23 @@ Linear t5_linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs, 
   return Linear(weight, bias ? &scope.add("bias", {outputs}, Init::zeros, false) : nullptr);
 }
 
+void t5_axes(Axes& axes) {
+  axes.heads_are_free();
+  axes.linear("shared", Axis::vocabulary, Axis::stream);
+  for (const char* part : {"q", "k", "v"}) {
+    axes.linear(std::string("SelfAttention.") + part, Axis::stack_heads, Axis::stream);
+    axes.linear(std::string("EncDecAttention.") + part, *part == 'q' ? Axis::queries : Axis::keys,
+                Axis::stream);
+  }
+  axes.linear("SelfAttention.o", Axis::stream, Axis::stack_heads);
+  axes.linear("EncDecAttention.o", Axis::stream, Axis::queries);
+  axes.linear("SelfAttention.relative_attention_bias", Axis::whole, Axis::bias_heads);
+  for (const char* up : {"wi", "wi_0", "wi_1"})
+    axes.linear(std::string("DenseReluDense.") + up, Axis::feed_forward, Axis::stream);
+  axes.linear("DenseReluDense.wo", Axis::stream, Axis::feed_forward);
+  for (const char* norm : {"layer_norm", "final_layer_norm"}) axes.vector(norm, Axis::stream);
+}
+
 std::unique_ptr<Body> t5_body(const Scope& scope, const ModelConfig& config) {
   return std::make_unique<T5>(scope, config);
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "nn/body.h"
+#include "nn/axes.h"
 #include "nn/config.h"
 #include "nn/layers.h"
 
@@ -27,6 +28,9 @@ double t5_deviation(std::int64_t inputs);
 /// A linear layer whose first values deviate by `deviation` of those units.
 Linear t5_linear(const Scope& scope, std::int64_t inputs, std::int64_t outputs, double deviation,
                  bool bias = false);
+
+/// Architecture::axes of the stacks; heads of one stack share a table of biases.
+void t5_axes(Axes& axes);
 
 /// An encoder, and a decoder where config.has_decoder().
 std::unique_ptr<Body> t5_body(const Scope& scope, const ModelConfig& config);

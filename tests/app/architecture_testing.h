@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <string>
 #include <vector>
 
-#include "nn/architecture.h"
 #include "nn/weights/load.h"
 #include "tests/app/model_testing.h"
 
@@ -35,9 +35,22 @@ inline LoadedModel load_for(const Golden& golden, Task task, bool frozen = false
   return load_model(golden.path(), config, {.frozen = frozen});
 }
 
-/// T5, nothing of whose parameters' dimensions is said.
-inline bool is_cut_by_layers_alone(const Model& model) {
-  return find_architecture(model.config().model_type, "test").decoder_layers != nullptr;
+/// The golden sequences as the model takes them.
+inline std::vector<TokenSequence> sequences_for(const Model& model, const Golden& golden) {
+  std::vector<TokenSequence> sequences = golden.sequences("");
+  if (model.config().targets() != Targets::given)
+    for (TokenSequence& sequence : sequences) sequence.target_ids.clear();
+  return sequences;
+}
+
+/// 1 to count.
+inline std::vector<int> all_layers(std::int64_t count) {
+  std::vector<int> layers(static_cast<std::size_t>(count));
+  std::iota(layers.begin(), layers.end(), 1);
+  return layers;
+}
+inline std::vector<int> decoder_layers_of(const Model& model) {
+  return all_layers(model.config().has_decoder() ? model.config().decoder_layers : 0);
 }
 
 }  // namespace retort::testing

@@ -32,12 +32,8 @@ std::string golden_name(const std::set<std::string>& names, const Model& model,
   return parameter.name.substr(longer ? prefix.size() : 0);
 }
 
-// The golden sequences as the model takes them.
 Batch golden_batch(const Golden& golden, const Model& model) {
-  std::vector<TokenSequence> sequences = golden.sequences("");
-  if (model.config().targets() != Targets::given)
-    for (TokenSequence& sequence : sequences) sequence.target_ids.clear();
-  return batch_of(sequences, model);
+  return batch_of(sequences_for(model, golden), model);
 }
 
 void want_everything(LayerWants& wants, std::int64_t layers) {

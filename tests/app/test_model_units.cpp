@@ -241,12 +241,14 @@ TEST_CASE("Without some words the others give what they gave", "[model][golden][
       INFO(name << ", " << retort::name(task));
       const LoadedModel loaded = load_for(golden, task);
       const Model& teacher = *loaded.model;
-      if (is_cut_by_layers_alone(teacher)) continue;
       // The words that occur, and those up to the padding, which positions may count from.
-      auto sequences = golden.sequences("");
+      auto sequences = sequences_for(teacher, golden);
       std::vector<bool> used(static_cast<std::size_t>(teacher.config().vocab_size));
+      if (teacher.config().has_decoder())
+        used[static_cast<std::size_t>(teacher.config().decoder_start_token_id)] = true;
       for (const TokenSequence& sequence : sequences)
-        for (const std::int32_t id : sequence.ids) used[static_cast<std::size_t>(id)] = true;
+        for (const auto* ids : {&sequence.ids, &sequence.target_ids})
+          for (const std::int32_t id : *ids) used[static_cast<std::size_t>(id)] = true;
       const std::int64_t pad = teacher.config().pad_token_id.value_or(-1);
       for (std::int64_t id = 0; id <= pad && teacher.config().first_position > 0; ++id)
         used[static_cast<std::size_t>(id)] = true;
@@ -256,12 +258,14 @@ TEST_CASE("Without some words the others give what they gave", "[model][golden][
         if (used[id]) kept.push_back(static_cast<std::int32_t>(id));
       }
       REQUIRE(kept.size() < used.size());
-      std::vector<int> layers(static_cast<std::size_t>(teacher.config().layers));
-      std::iota(layers.begin(), layers.end(), 1);
-      const auto cut = cut_student(teacher, {.layers = layers, .type = "same", .vocabulary = kept});
+      const auto cut = cut_student(teacher, {.layers = all_layers(teacher.config().layers),
+                                             .decoder_layers = decoder_layers_of(teacher),
+                                             .type = "same",
+                                             .vocabulary = kept});
       CHECK(cut.model->config().vocab_size == static_cast<std::int64_t>(kept.size()));
       Numbers expected = logits_of(teacher, sequences);
-      if (task == Task::masked_lm || task == Task::causal_lm) {  // one column for each word
+      if (task == Task::masked_lm || task == Task::causal_lm ||
+          task == Task::seq2seq_lm) {  // one column for each word
         Numbers columns;
         for (std::size_t row = 0; row < expected.size(); row += used.size())
           for (const std::int32_t id : kept)
@@ -269,7 +273,8 @@ TEST_CASE("Without some words the others give what they gave", "[model][golden][
         expected = columns;
       }
       for (TokenSequence& sequence : sequences)
-        for (std::int32_t& id : sequence.ids) id = new_ids[static_cast<std::size_t>(id)];
+        for (auto* ids : {&sequence.ids, &sequence.target_ids})
+          for (std::int32_t& id : *ids) id = new_ids[static_cast<std::size_t>(id)];
       CHECK(logits_of(*cut.model, sequences) == expected);
     }
   }
