@@ -1,5 +1,7 @@
 #include "nn/axes.h"
 
+#include <algorithm>
+
 #include "nn/architecture.h"
 #include "nn/model.h"
 #include "tensor/base/error.h"
@@ -38,7 +40,7 @@ void Axes::transposed(std::string_view end, AxisUse outputs, AxisUse inputs) {
 std::string Axes::place(const AxisUse& use, std::string_view name, std::size_t end_length) const {
   std::size_t before_layer = 0;
   for (const std::string& stack : stacks_)
-    if (name.starts_with(stack)) before_layer = stack.size();
+    if (name.starts_with(stack)) before_layer = std::max(before_layer, stack.size());
   switch (use.axis) {
     case Axis::feed_forward:
       return std::string(name.substr(0, name.size() - end_length));

@@ -27,6 +27,7 @@ void add_detokenize(CLI::App& app, Action& action);
 void add_train_tokenizer(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 /// Below "bench", which it adds when it is not there.
+void add_bench_model(CLI::App& app, Action& action);
 void add_bench_tokenizer(CLI::App& app, Action& action);
 
 }  // namespace retort::tools

@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
     retort::tools::add_detokenize(app, action);
     retort::tools::add_train_tokenizer(app, action);
     retort::tools::add_bench(app, action);
+    retort::tools::add_bench_model(app, action);
     retort::tools::add_bench_tokenizer(app, action);
     check_command(app, argc, argv);
     try {

@@ -104,7 +104,8 @@ def student_sizes(config):
     units = first(config, "intermediate_size", "hidden_dim", "n_inner", "d_ff") - 5
     layers = first(config, "num_hidden_layers", "n_layers", "n_layer", "num_layers")
     sizes = ["--layers", f"1,{layers}", "--hidden", hidden, "--heads", fewer, "--ffn", units]
-    return sizes + (["--decoder-layers", "2"] if config["model_type"] in ENCODER_DECODERS else [])
+    has_decoder = config["model_type"] in ENCODER_DECODERS and "Encoder" not in config["architectures"][0]
+    return sizes + (["--decoder-layers", "2"] if has_decoder else [])
 
 
 def cut_student(retort, config, folder):
@@ -134,6 +135,8 @@ def check(retort, config, task, folder, students):
         "--out", model, "--overwrite")
     if students:
         model = cut_student(retort, config, folder)
+        if model_type in ENCODER_DECODERS:
+            ids[-1] = json.loads((model / "config.json").read_text())["eos_token_id"]
     run(retort, "outputs", "--model", model, "--task", task, "--ids", ",".join(map(str, ids)), *targets,
         "--want", "logits,hidden", "--out", folder / "out.safetensors")
     ours = safetensors.numpy.load_file(folder / "out.safetensors")
