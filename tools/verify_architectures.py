@@ -104,7 +104,8 @@ def student_sizes(config):
     units = first(config, "intermediate_size", "hidden_dim", "n_inner", "d_ff") - 5
     layers = first(config, "num_hidden_layers", "n_layers", "n_layer", "num_layers")
     sizes = ["--layers", f"1,{layers}", "--hidden", hidden, "--heads", fewer, "--ffn", units]
-    has_decoder = config["model_type"] in ENCODER_DECODERS and "Encoder" not in config["architectures"][0]
+    encoder_alone = any(name in config["architectures"][0] for name in ("EncoderModel", "TokenClassification"))
+    has_decoder = config["model_type"] in ENCODER_DECODERS and not encoder_alone
     return sizes + (["--decoder-layers", "2"] if has_decoder else [])
 
 
