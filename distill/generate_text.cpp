@@ -12,10 +12,11 @@ namespace {
 // The text behind one prompt as its ids come.
 class Writer {
  public:
-  Writer(const Tokenizer& tokenizer, const TokenSequence& prompt,
+  /// `beginning`: the ids before those that will come.
+  Writer(const Tokenizer& tokenizer, std::span<const std::int32_t> beginning,
          const std::vector<std::string>& stop_strings)
       : stream_(tokenizer, true), stop_strings_(&stop_strings) {
-    for (const std::int32_t id : prompt.ids) stream_.next(id);
+    for (const std::int32_t id : beginning) stream_.next(id);
     for (const std::string& stop : stop_strings) longest_ = std::max(longest_, stop.size());
   }
 
@@ -67,7 +68,8 @@ std::vector<GeneratedText> generate_text(Decoding& decoding, const Tokenizer& to
     check(!stop.empty() && find_invalid_utf8(stop) == std::string::npos,
           "--stop: expected a text in UTF-8, found ", quote_for_message(stop));
   std::vector<Writer> writers;
-  for (const TokenSequence& prompt : prompts) writers.emplace_back(tokenizer, prompt, stop_strings);
+  for (const TokenSequence& prompt : prompts)
+    writers.emplace_back(tokenizer, decoding.beginning(prompt), stop_strings);
   // Without beams each id comes here once. Beams come and go, so their texts are looked at whole.
   const auto written_by = [&](std::size_t prompt, std::span<const std::int32_t> ids) {
     Writer writer = writers[prompt];

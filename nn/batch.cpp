@@ -57,6 +57,37 @@ class Collector {
   std::vector<std::int32_t> ids_, types_, positions_, lengths_, first_rows_;
 };
 
+void add_tokens(Collector& tokens, const TokenSequence& sequence) {
+  check(!sequence.ids.empty(), "batch: a sequence has no tokens");
+  tokens.add(sequence.ids, sequence.type_ids);
+}
+
+void add_targets(Collector& targets, const TokenSequence& sequence, const BatchLimits& limits) {
+  check(!sequence.target_ids.empty(),
+        "batch: a sequence has no target ids for the decoder to read; they begin with its start "
+        "token, which is ",
+        limits.decoder_start);
+  targets.add(sequence.target_ids, {});
+}
+
+// Further targets of the cache's sequences. An encoder has read the prompts of those that it holds.
+Batch batch_of_targets(std::span<const TokenSequence* const> sequences, const BatchLimits& limits,
+                       KeyValueCache& cache) {
+  Collector tokens(limits, "token"), targets(limits, "target", &cache);
+  const bool first = cache.sequences() == 0;
+  for (const TokenSequence* sequence : sequences) {
+    add_targets(targets, *sequence, limits);
+    check(first || sequence->ids.empty(), "batch: a sequence has ", sequence->ids.size(),
+          " tokens for the encoder, which has read them before");
+    if (first) add_tokens(tokens, *sequence);
+  }
+  Batch batch = tokens.batch();
+  batch.target = std::make_shared<const Batch>(targets.batch());
+  if (first) cache.prompts().begin(tokens.lengths());
+  batch.cross = cache.prompts().seen_by(targets.lengths());
+  return batch;
+}
+
 }  // namespace
 
 std::vector<std::int32_t> shifted_right(std::span<const std::int32_t> labels, std::int32_t start) {
@@ -67,27 +98,21 @@ std::vector<std::int32_t> shifted_right(std::span<const std::int32_t> labels, st
 
 Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits,
                  KeyValueCache& cache) {
-  check(limits.targets == Targets::none,
-        "batch: a cache of keys and values serves decoders alone; this model has an encoder, too");
+  check(limits.targets != Targets::shifted,
+        "batch: a cache of keys and values serves models that write; this one's decoder reads the "
+        "encoder's tokens");
+  if (limits.targets == Targets::given) return batch_of_targets(sequences, limits, cache);
   Collector tokens(limits, "token", &cache);
-  for (const TokenSequence* sequence : sequences) {
-    check(!sequence->ids.empty(), "batch: a sequence has no tokens");
-    tokens.add(sequence->ids, sequence->type_ids);
-  }
+  for (const TokenSequence* sequence : sequences) add_tokens(tokens, *sequence);
   return tokens.batch();
 }
 
 Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits) {
   Collector tokens(limits, "token"), targets(limits, "target");
   for (const TokenSequence* sequence : sequences) {
-    check(!sequence->ids.empty(), "batch: a sequence has no tokens");
-    tokens.add(sequence->ids, sequence->type_ids);
+    add_tokens(tokens, *sequence);
     if (limits.targets == Targets::given) {
-      check(!sequence->target_ids.empty(),
-            "batch: a sequence has no target ids for the decoder to read; they begin with its "
-            "start token, which is ",
-            limits.decoder_start);
-      targets.add(sequence->target_ids, {});
+      add_targets(targets, *sequence, limits);
       continue;
     }
     check(sequence->target_ids.empty(), "batch: a sequence has ", sequence->target_ids.size(),

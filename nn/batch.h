@@ -60,9 +60,9 @@ struct Batch {
 /// Errors: an empty sequence, an id, type or length beyond the limits; targets that are missing, or
 /// that the limits have no use for.
 Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits);
-/// Further tokens of the cache's sequences, in their order: they stand at the positions behind
-/// those that it holds and see their keys too. The cache counts them from now on and lives as long
-/// as the batch. Errors: those above and KeyValueCache::extend's.
+/// Further tokens of the cache's sequences, behind those that it holds, whose keys they see too; it
+/// counts them from now on and lives as long as the batch. Of an encoder-decoder they are targets,
+/// and only the first batch has ids, the encoder's. Errors: those above, KeyValueCache::extend's.
 Batch make_batch(std::span<const TokenSequence* const> sequences, const BatchLimits& limits,
                  KeyValueCache& cache);
 

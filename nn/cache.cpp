@@ -46,11 +46,10 @@ Ragged KeyValueCache::extend(std::span<const std::int32_t> lengths) {
   return Ragged::over_ranges(lengths, begins, key_lengths, rows_);
 }
 
-const KeyValueCache::Rows& KeyValueCache::append(int layer, const Tensor& keys,
-                                                 const Tensor& values) {
+const KeyValueRows& KeyValueCache::append(int layer, const Tensor& keys, const Tensor& values) {
   const auto index = static_cast<std::size_t>(layer - 1);
   if (index >= layers_.size()) layers_.resize(index + 1);
-  Rows& rows = layers_[index];
+  KeyValueRows& rows = layers_[index];
   if (!rows.keys.defined())
     rows = {Tensor::empty({rows_, keys.size(1)}, keys.dtype()),
             Tensor::empty({rows_, values.size(1)}, values.dtype())};
@@ -77,7 +76,7 @@ void KeyValueCache::move_all() {
     place.room = std::min(positions_, std::max(kLeastRoom, 2 * (place.length + place.added)));
     rows_ += place.room;
   }
-  for (Rows& rows : layers_)
+  for (KeyValueRows& rows : layers_)
     for (Tensor* tensor : {&rows.keys, &rows.values}) {
       Tensor larger = Tensor::empty({rows_, tensor->size(1)}, tensor->dtype());
       for (std::size_t s = 0; s < moved.size(); ++s)
@@ -88,7 +87,7 @@ void KeyValueCache::move_all() {
 }
 
 void KeyValueCache::copy_rows(const Place& from, const Place& to) {
-  for (Rows& rows : layers_) {
+  for (KeyValueRows& rows : layers_) {
     copy(rows.keys, from.begin, rows.keys, to.begin, from.length);
     copy(rows.values, from.begin, rows.values, to.begin, from.length);
   }
@@ -123,6 +122,7 @@ void KeyValueCache::select(std::span<const std::int64_t> sources) {
   if (!fits)
     for (const Copy& copy : copies) chosen[copy.to] = copy.from;
   places_ = std::move(chosen);
+  if (prompts_.sequences() > 0) prompts_.select(sources);
   if (!fits) return move_all();
   for (const Copy& copy : copies) copy_rows(copy.from, places_[copy.to]);
 }

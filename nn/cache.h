@@ -4,24 +4,21 @@
 // All layers lay their sequences out alike: a sequence has a place, the same rows of every layer's
 // two matrices, with room to grow behind it. Places move only when one has become too small; then
 // each gets twice the room that it needs, so memory stays within twice the tokens (and 64 rows a
-// sequence). Only generation has a cache; training and encoders never see one.
+// sequence). Only generation has a cache; training and encoders never see one. An
+// encoder-decoder's also keeps what its decoder sees of the prompts.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "nn/encoded_prompts.h"
 #include "tensor/ragged.h"
 
 namespace retort {
 
 class KeyValueCache {
  public:
-  /// One layer's keys and values [rows, key heads · head_dim], after norms and rotation.
-  struct Rows {
-    Tensor keys, values;
-  };
-
   /// positions: the most tokens that a sequence may come to have.
   explicit KeyValueCache(std::int64_t positions) : positions_(positions) {}
   KeyValueCache(const KeyValueCache&) = delete;
@@ -41,11 +38,14 @@ class KeyValueCache {
 
   /// Writes a layer's (counted from 1) keys and values of extend()'s tokens [tokens, columns], and
   /// gives all that it has. Error: another number of tokens.
-  const Rows& append(int layer, const Tensor& keys, const Tensor& values);
+  const KeyValueRows& append(int layer, const Tensor& keys, const Tensor& values);
 
   /// Sequence i becomes what sequence sources[i] was; one that isn't named is dropped, one that is
   /// named several times is copied. Error: there is no such sequence.
   void select(std::span<const std::int64_t> sources);
+
+  /// Of an encoder-decoder, with a prompt for each sequence.
+  EncodedPrompts& prompts() { return prompts_; }
 
  private:
   struct Place {
@@ -60,7 +60,8 @@ class KeyValueCache {
   std::int64_t positions_;
   std::int64_t rows_ = 0;
   std::vector<Place> places_;
-  std::vector<Rows> layers_;
+  std::vector<KeyValueRows> layers_;
+  EncodedPrompts prompts_;
 };
 
 }  // namespace retort

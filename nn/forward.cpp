@@ -17,7 +17,7 @@ Variable LayerTrace::attention(const Variable& q, const Variable& new_k, const V
   if (cache_) {
     check(!k.requires_grad() && !v.requires_grad(),
           "model: a cache holds no gradients; run it under NoGrad");
-    const KeyValueCache::Rows& rows = cache_->append(layer_, k.value(), v.value());
+    const KeyValueRows& rows = cache_->append(layer_, k.value(), v.value());
     k = rows.keys;
     v = rows.values;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "nn/search.h"
 #include "tensor/base/error.h"
@@ -12,16 +13,17 @@ namespace {
 constexpr std::int64_t kMostBeams = 1000;
 
 // How many new tokens a prompt may get, and how many it has to.
-SearchTask task_of(std::size_t number, const TokenSequence& prompt, const BatchLimits& limits,
-                   const GenerateOptions& options, const StopRule& stop) {
-  const auto length = static_cast<std::int64_t>(prompt.ids.size());
+SearchTask task_of(std::size_t number, std::vector<std::int32_t> beginning,
+                   const BatchLimits& limits, const GenerateOptions& options,
+                   const StopRule& stop) {
+  const auto length = static_cast<std::int64_t>(beginning.size());
   check(length < limits.positions, "generate: a prompt has ", length, " tokens and the model ",
         limits.positions, " positions, so nothing can follow; shorten it");
   const std::int64_t whole =
       options.max_length > 0 ? std::min(options.max_length, limits.positions) : limits.positions;
   SearchTask task;
   task.prompt = number;
-  task.history = prompt.ids;
+  task.history = std::move(beginning);
   task.most = std::min(options.max_new_tokens, whole - length);
   task.least = std::max(options.min_new_tokens, options.min_length - length);
   task.options = &options;
@@ -36,6 +38,18 @@ void check_logits(const Tensor& logits) {
     for (std::int64_t i = 0; i < logits.size(1); ++i) sum += data[row * logits.size(1) + i] * 0;
     check(sum == 0, "generate: the model's logits aren't finite numbers");
   }
+}
+
+// Of the token behind each sequence's last: [sequences, vocabulary].
+Tensor last_logits(const Model& model, std::span<const TokenSequence> tokens,
+                   KeyValueCache& cache) {
+  std::vector<const TokenSequence*> sequences;
+  for (const TokenSequence& sequence : tokens) sequences.push_back(&sequence);
+  const NoGrad off;
+  const Batch batch = make_batch(sequences, model.limits(), cache);
+  Want want;
+  want.last_token_alone = true;
+  return model.forward(batch, want, {}).logits.value().to(DType::f32).contiguous();
 }
 
 }  // namespace
@@ -80,13 +94,32 @@ CausalDecoding::CausalDecoding(const Model& model)
 }
 
 Tensor CausalDecoding::advance(std::span<const TokenSequence> tokens) {
-  std::vector<const TokenSequence*> sequences;
-  for (const TokenSequence& sequence : tokens) sequences.push_back(&sequence);
-  const NoGrad off;
-  const Batch batch = make_batch(sequences, model_->limits(), cache_);
-  Want want;
-  want.last_token_alone = true;
-  return model_->forward(batch, want, {}).logits.value().to(DType::f32).contiguous();
+  return last_logits(*model_, tokens, cache_);
+}
+
+TargetDecoding::TargetDecoding(const Model& model)
+    : model_(&model), cache_(model.limits().positions) {
+  check(model.config().task == Task::seq2seq_lm,
+        "generate: expected an encoder-decoder that writes, found a model for ",
+        name(model.config().task));
+}
+
+std::vector<std::int32_t> TargetDecoding::beginning(const TokenSequence& prompt) const {
+  if (!prompt.target_ids.empty()) return prompt.target_ids;
+  return {static_cast<std::int32_t>(model_->limits().decoder_start)};
+}
+
+Tensor TargetDecoding::advance(std::span<const TokenSequence> tokens) {
+  std::vector<TokenSequence> sequences(tokens.begin(), tokens.end());
+  const bool prompts = cache_.sequences() == 0;
+  for (TokenSequence& sequence : sequences)
+    sequence.target_ids = prompts ? beginning(sequence) : std::exchange(sequence.ids, {});
+  return last_logits(*model_, sequences, cache_);
+}
+
+std::unique_ptr<Decoding> make_decoding(const Model& model) {
+  if (model.config().task == Task::seq2seq_lm) return std::make_unique<TargetDecoding>(model);
+  return std::make_unique<CausalDecoding>(model);
 }
 
 std::vector<Generated> generate(Decoding& decoding, std::span<const TokenSequence> prompts,
@@ -100,7 +133,7 @@ std::vector<Generated> generate(Decoding& decoding, std::span<const TokenSequenc
   std::vector<std::size_t> live;  // numbers of searches
   std::vector<TokenSequence> tokens;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    SearchTask task = task_of(i, prompts[i], limits, options, stop);
+    SearchTask task = task_of(i, decoding.beginning(prompts[i]), limits, options, stop);
     if (task.most <= 0) continue;
     searches[i] = make_search(std::move(task), limits.vocab);
     live.push_back(i);
@@ -140,8 +173,7 @@ std::vector<Generated> generate(Decoding& decoding, std::span<const TokenSequenc
 
 std::vector<Generated> generate(const Model& model, std::span<const TokenSequence> prompts,
                                 const GenerateOptions& options, const StopRule& stop) {
-  CausalDecoding decoding(model);
-  return generate(decoding, prompts, options, stop);
+  return generate(*make_decoding(model), prompts, options, stop);
 }
 
 }  // namespace retort

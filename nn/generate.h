@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -60,13 +61,17 @@ struct Generated {
 /// Without beams it is called once for each new id, in order, and so is a way to see them come.
 using StopRule = std::function<bool(std::size_t prompt, std::span<const std::int32_t> ids)>;
 
-/// A model in the midst of several sequences: what a search needs to know of it. A causal language
-/// model is one; an encoder-decoder's decoder can be another.
+/// A model in the midst of several sequences: what a search needs to know of it.
 class Decoding {
  public:
   virtual ~Decoding() = default;
-  /// Takes in more tokens of every sequence (at first: of all that there are), and gives the logits
-  /// of what comes next: [sequences, vocabulary], f32.
+  /// What a prompt's text begins with, before the first new token: its own ids, unless an encoder
+  /// reads those.
+  virtual std::vector<std::int32_t> beginning(const TokenSequence& prompt) const {
+    return prompt.ids;
+  }
+  /// Takes in the prompts, later more tokens of every sequence, and gives the logits of what comes
+  /// next: [sequences, vocabulary], f32.
   virtual Tensor advance(std::span<const TokenSequence> tokens) = 0;
   /// Sequence i becomes what sequence sources[i] was.
   virtual void select(std::span<const std::int64_t> sources) = 0;
@@ -87,9 +92,29 @@ class CausalDecoding : public Decoding {
   KeyValueCache cache_;
 };
 
-/// Goes on with `prompts` (of a causal model the text so far, of an encoder-decoder the decoder's
-/// first tokens), in their order. A prompt of max_length gets no new tokens. Errors: those of
-/// check_options and make_batch, a prompt that takes all positions, logits that aren't numbers.
+/// The decoder of an encoder-decoder, whose encoder has read the prompts: texts begin with the
+/// decoder's start token, or with the prompt's target_ids where it has some. Error: the model is
+/// none.
+class TargetDecoding : public Decoding {
+ public:
+  explicit TargetDecoding(const Model& model);
+  std::vector<std::int32_t> beginning(const TokenSequence& prompt) const override;
+  Tensor advance(std::span<const TokenSequence> tokens) override;
+  void select(std::span<const std::int64_t> sources) override { cache_.select(sources); }
+  BatchLimits limits() const override { return model_->limits(); }
+
+ private:
+  const Model* model_;
+  KeyValueCache cache_;
+};
+
+/// The one that goes with a model. Error: there is none.
+std::unique_ptr<Decoding> make_decoding(const Model& model);
+
+/// Writes what follows `prompts`, in their order: behind the text so far, or what an
+/// encoder-decoder answers. A text that begins with max_length tokens gets no new ones. Errors:
+/// those of check_options and make_batch, a beginning that takes all positions, logits that aren't
+/// numbers.
 std::vector<Generated> generate(Decoding& decoding, std::span<const TokenSequence> prompts,
                                 const GenerateOptions& options, const StopRule& stop = {});
 std::vector<Generated> generate(const Model& model, std::span<const TokenSequence> prompts,

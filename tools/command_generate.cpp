@@ -115,10 +115,10 @@ struct Generate {
       print(piece);
     };
     callbacks.should_stop = interrupted;
-    CausalDecoding decoding(network);
-    const auto texts = generate_text(
-        decoding, tokenizer, {encode_prompt(tokenizer, prompt, network.config().max_tokens())},
-        generation.options, generation.stop_strings, callbacks);
+    const auto texts =
+        generate_text(*make_decoding(network), tokenizer,
+                      {encode_prompt(tokenizer, prompt, network.config().max_tokens())},
+                      generation.options, generation.stop_strings, callbacks);
     print((streamed ? "" : texts[0].text) + "\n");
     return interrupted() ? kInterruptedStatus : 0;
   }
@@ -141,10 +141,9 @@ struct Generate {
     for (std::int64_t first = 0; first < count; first += batch_size) {
       const auto begin = sequences.begin() + first;
       options.first_prompt = static_cast<std::uint32_t>(first);
-      CausalDecoding decoding(network);
-      const auto texts =
-          generate_text(decoding, tokenizer, {begin, begin + std::min(batch_size, count - first)},
-                        options, generation.stop_strings, {.should_stop = interrupted});
+      const auto texts = generate_text(
+          *make_decoding(network), tokenizer, {begin, begin + std::min(batch_size, count - first)},
+          options, generation.stop_strings, {.should_stop = interrupted});
       check(!interrupted(), "generate: interrupted after ", first, " prompts",
             output.empty() ? "" : "; nothing was written");
       for (const GeneratedText& text : texts) {
@@ -211,8 +210,10 @@ void add_generate(CLI::App& app, Action& action) {
       "generate", "Go on with texts; defaults are those of the directory's generation_config.json");
   command->add_option("--model", generate.model, "Model directory")->required();
   add_rename(*command, generate.rename);
-  CLI::Option* prompt = command->add_option("--prompt", generate.prompt,
-                                            "Text to go on with; what follows is streamed");
+  CLI::Option* prompt =
+      command->add_option("--prompt", generate.prompt,
+                          "Text to go on with, or for an encoder to read; what is written is "
+                          "streamed");
   command->add_option("--input", generate.input,
                       "A file with a prompt per line, for a JSON object per line: prompt, text, "
                       "tokens (their number), ending (eos, length, stop)");

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "nn/cache.h"
+
 namespace retort {
 namespace {
 
@@ -12,8 +14,7 @@ Linear matrix(const Scope& scope, std::int64_t inputs, std::int64_t outputs) {
   return t5_linear(scope, inputs, outputs, t5_deviation(inputs));
 }
 
-// What attention to an encoder's rows sees of them: keys and values, which stay as they are however
-// far the decoder has come, so that a decoder which goes on token by token could keep them.
+// What attention to an encoder's rows sees of them.
 struct Memory {
   Variable keys, values;
 };
@@ -146,30 +147,48 @@ class T5Stack {
                });
   }
 
-  /// Likewise; the rows also see `encoded`, the encoder's, as `cross` says.
-  Variable decode(const Variable& words, const Ragged& ragged, const Variable& encoded,
-                  const Ragged& cross, const Want& want, int depth, Output& output,
-                  const Context& context) const {
-    return run(words, want, depth, output, context,
-               [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
-                 const Variable seen = layers_[i].self(x, ragged, distances_, context, trace);
-                 const AttentionPart& part = *layers_[i].cross;
-                 return part(
-                     seen, part.memory(encoded), cross, context,
-                     LayerTrace(want.cross, output.cross, static_cast<int>(i) + 1, nullptr));
-               });
+  /// Likewise, of a batch's targets, which also see `encoded`, what its encoder gave; where a cache
+  /// knows that, none.
+  Variable decode(const Variable& words, const Batch& batch, const Variable& encoded,
+                  const Want& want, int depth, Output& output, const Context& context) const {
+    KeyValueCache* cache = batch.target->cache;
+    return run(
+        words, want, depth, output, context,
+        [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
+          const int layer = static_cast<int>(i) + 1;
+          const Variable seen =
+              layers_[i].self(x, batch.target->ragged, distances_, context, trace);
+          const AttentionPart& part = *layers_[i].cross;
+          return part(seen, memory_of(part, layer, encoded, cache), batch.cross, context,
+                      LayerTrace(want.cross, output.cross, layer, nullptr));
+        },
+        cache);
   }
 
  private:
+  // What a layer's `part` makes of the encoder's rows: anew, or once for all batches of a cache.
+  static Memory memory_of(const AttentionPart& part, int layer, const Variable& encoded,
+                          KeyValueCache* cache) {
+    if (!cache) return part.memory(encoded);
+    const KeyValueRows& rows = cache->prompts().layer(layer, [&]() -> KeyValueRows {
+      const Memory made = part.memory(encoded);
+      return {made.keys.value(), made.values.value()};
+    });
+    return {rows.keys, rows.values};
+  }
+
   // `attend`: a layer before its feed-forward part.
   Variable run(const Variable& words, const LayerWants& want, int depth, LayerTensors& given,
-               const Context& context, const RunLayer& attend) const {
+               const Context& context, const RunLayer& attend,
+               KeyValueCache* cache = nullptr) const {
     const int count = std::max(depth, deepest_layer(want, layers()));
-    return run_layers(input_dropout_(words, context), static_cast<std::size_t>(count), want, true,
-                      given, [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
-                        const Variable y = layers_[i].feed_forward(attend(x, i, trace), context);
-                        return i + 1 == layers_.size() ? output_dropout_(norm_(y), context) : y;
-                      });
+    return run_layers(
+        input_dropout_(words, context), static_cast<std::size_t>(count), want, true, given,
+        [&](const Variable& x, std::size_t i, const LayerTrace& trace) {
+          const Variable y = layers_[i].feed_forward(attend(x, i, trace), context);
+          return i + 1 == layers_.size() ? output_dropout_(norm_(y), context) : y;
+        },
+        cache);
   }
 
   std::vector<T5Layer> layers_;
@@ -192,20 +211,19 @@ class T5 : public Body {
 
   Variable forward(const Batch& batch, const Want& want, const Context& context,
                    Output& output) const override {
-    const Variable words = words_(batch.ids);
     if (!decoder_)
-      return encoder_.encode(words, batch.ragged, want, want.logits ? encoder_.layers() : 0, output,
-                             context);
+      return encoder_.encode(words_(batch.ids), batch.ragged, want,
+                             want.logits ? encoder_.layers() : 0, output, context);
     const int layers = decoder_->layers(),
               wanted = std::max(deepest_layer(want, layers), deepest_layer(want.cross, layers)),
               decoded = want.logits ? layers : wanted;
-    const Variable encoded =
-        encoder_.encode(words, batch.ragged, want.encoder, decoded > 0 ? encoder_.layers() : 0,
-                        output.encoder, context);
+    Variable encoded;
+    if (batch.tokens() > 0)  // none where a cache knows what the encoder gave
+      encoded = encoder_.encode(words_(batch.ids), batch.ragged, want.encoder,
+                                decoded > 0 ? encoder_.layers() : 0, output.encoder, context);
     Context own = context;
     own.first_token = context.first_target;
-    return decoder_->decode(words_(batch.target->ids), batch.target->ragged, encoded, batch.cross,
-                            want, decoded, output, own);
+    return decoder_->decode(words_(batch.target->ids), batch, encoded, want, decoded, output, own);
   }
   Parameter& words() override { return words_.table(); }
 

@@ -12,23 +12,28 @@ namespace {
 
 constexpr int kPositions = 6000;
 
-// A folder with `model`, a small Llama with random weights and a byte-level tokenizer.
+const std::string kLlama =
+    R"("model_type":"decoder","hidden_size":32,"num_hidden_layers":2,"num_attention_heads":2,
+       "initializer_range":0.4,"max_position_embeddings":)" +
+    std::to_string(kPositions);
+const std::string kT5 =
+    R"("model_type":"t5","d_model":32,"d_kv":16,"d_ff":48,"num_layers":2,"num_heads":2,
+       "initializer_factor":3,"decoder_start_token_id":0,
+       "tie_word_embeddings":false)";
+
+// A folder with `model`, a small one with random weights and a byte-level tokenizer.
 class Story {
  public:
-  explicit Story(const std::string& name) : folder_(name) {
+  explicit Story(const std::string& name, const std::string& config = kLlama) : folder_(name) {
     const Tokenizer tokenizer(
         train_bpe(std::vector<std::string>{"the cat saw the hat", "the bat and the cat"},
                   {.vocab_size = 270}),
         "test");
     const auto model = random_model(
-        ModelConfig::parse(
-            Json::parse(R"({"model_type":"decoder","vocab_size":)" +
-                            std::to_string(tokenizer.vocab_size()) +
-                            R"(,"hidden_size":32,"num_hidden_layers":2,"num_attention_heads":2,
-                               "initializer_range":0.4,"max_position_embeddings":)" +
-                            std::to_string(kPositions) + "}",
-                        "test"),
-            "config.json"),
+        ModelConfig::parse(Json::parse("{" + config + R"(,"vocab_size":)" +
+                                           std::to_string(tokenizer.vocab_size()) + "}",
+                                       "test"),
+                           "config.json"),
         6);
     write_model_directory(folder_.path() / "model", *model, tokenizer, {});
   }
@@ -167,6 +172,37 @@ TEST_CASE("generate runs a file of prompts, whatever its batches and threads", "
   const Json stopped = objects_of(lines({"--stop", first}))[0];
   CHECK(stopped.get("text", "") == first);
   CHECK(stopped.get("ending", "") == "stop");
+}
+
+TEST_CASE("generate writes what an encoder-decoder answers", "[command]") {
+  const Story story("generate-t5", kT5);
+  const Tokenizer tokenizer = Tokenizer::load(story.at("model"));
+  const LoadedModel loaded = load_model(story.at("model"), {.frozen = true});
+  const std::vector<std::string> prompts = {"the cat", "a", "the hat saw the cat"};
+  story.write("prompts.txt", prompts[0] + "\n" + prompts[1] + "\n" + prompts[2]);
+  for (const char* beams : {"1", "3"}) {
+    const Arguments more = {"--max-new-tokens", "12", "--beams", beams};
+    const std::string input = story.at("prompts.txt");
+    const std::string lines = output_of(story.generate(Arguments{"--input", input} + more));
+    CHECK(output_of(story.generate(Arguments{"--input", input, "--batch-size", "2"} + more)) ==
+          lines);
+    const auto objects = objects_of(lines);
+    REQUIRE(objects.size() == prompts.size());
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      GenerateOptions options;
+      options.max_new_tokens = 12;
+      options.beams = *beams - '0';
+      options.eos = {1};  // T5's, which config.json says
+      const GeneratedText answer =
+          generate_text(*make_decoding(*loaded.model), tokenizer,
+                        {encode_prompt(tokenizer, prompts[i], 100)}, options)[0];
+      CHECK(objects[i].get("text", "") == answer.text);
+      CHECK(objects[i].get("tokens", 0) == static_cast<std::int64_t>(answer.ids.size()));
+      CHECK(output_of(story.generate(Arguments{"--prompt", prompts[i]} + more)) ==
+            objects[i].get("text", "") + "\n");
+    }
+    CHECK(objects[0].get("text", "") != objects[2].get("text", ""));
+  }
 }
 
 TEST_CASE("An interrupted generate ends cleanly", "[command]") {

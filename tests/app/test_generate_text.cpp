@@ -202,6 +202,21 @@ TEST_CASE("A text goes on where its prompt ends", "[generation]") {
   CHECK(behind({8, 6}) == "x cat");
 }
 
+TEST_CASE("What an encoder reads isn't the text's beginning", "[generation]") {
+  const Tokenizer words = Tokenizer::from_vocab(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s", "##x"}, {});
+  class Answering : public Scripted {
+   public:
+    using Scripted::Scripted;
+    std::vector<std::int32_t> beginning(const TokenSequence&) const override { return {0}; }
+  };
+  Answering model({{6, 7, 5}}, words);
+  GenerateOptions options;
+  options.max_new_tokens = 3;
+  const auto prompt = encode_prompt(words, "the", 1000);
+  CHECK(generate_text(model, words, {prompt}, options)[0].text == "cats the");
+}
+
 TEST_CASE("A prompt needs tokens, and room behind them", "[generation]") {
   CHECK(contains(error_of([] { encode_prompt(tokenizer(), "", 10); }), "no tokens"));
   CHECK(encode_prompt(tokenizer(), "xyz", 4).ids.size() == 3);

@@ -8,9 +8,8 @@
 #include "nn/generate.h"
 #include "nn/logit_rules.h"
 #include "nn/sampling.h"
-#include "nn/weights/load.h"
 #include "tensor/base/parallel.h"
-#include "tests/app/model_testing.h"
+#include "tests/app/t5_testing.h"
 
 using namespace retort;
 using namespace retort::testing;
@@ -77,7 +76,7 @@ GenerateOptions options_of(const Json& json) {
 
 std::unique_ptr<Model> golden_model(const std::string& name) {
   ModelConfig config = ModelConfig::read(golden_folder() / name);
-  config.task = Task::causal_lm;
+  if (config.task != Task::seq2seq_lm) config.task = Task::causal_lm;
   return load_model(golden_folder() / name, config, {.frozen = true}).model;
 }
 
@@ -93,9 +92,28 @@ std::unique_ptr<Model> long_model() {
   return model;
 }
 
+// What a decoder reads of a text.
+const Ids& decoded(const TokenSequence& text) {
+  return text.target_ids.empty() ? text.ids : text.target_ids;
+}
+
+// A stretch of that. What an encoder reads comes with the first.
 TokenSequence part(const TokenSequence& whole, std::size_t begin, std::size_t end) {
-  const auto at = [&](std::size_t i) { return whole.ids.begin() + static_cast<std::ptrdiff_t>(i); };
-  return {{at(begin), at(std::min(end, whole.ids.size()))}, {}};
+  const Ids& ids = decoded(whole);
+  const auto at = [&](std::size_t i) { return ids.begin() + static_cast<std::ptrdiff_t>(i); };
+  const Ids stretch(at(begin), at(std::min(end, ids.size())));
+  if (whole.target_ids.empty()) return {stretch, {}};
+  return {begin == 0 ? whole.ids : Ids(), {}, stretch};
+}
+
+// Texts of 15 tokens for a decoder, behind prompts of 1, 8 and 15 where there is an encoder.
+std::vector<TokenSequence> texts_of_15(const Model& model) {
+  auto texts = random_sequences({15, 15, 15}, model.config(), 3, false);
+  if (!model.config().has_decoder()) return texts;
+  const auto prompts = random_sequences({1, 8, 15}, model.config(), 4, false);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    texts[i] = {prompts[i].ids, {}, std::move(texts[i].ids)};
+  return texts;
 }
 
 // Logits of all tokens of one text, without a cache: [tokens, vocabulary].
@@ -127,7 +145,7 @@ void check_cached(const Model& model, const std::vector<TokenSequence>& texts,
     std::int64_t row = 0;
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto begin = static_cast<std::int64_t>(from);
-      const auto count = static_cast<std::int64_t>(tokens[i].ids.size());
+      const auto count = static_cast<std::int64_t>(decoded(tokens[i]).size());
       INFO("text " << i << ", tokens " << from << " to " << from + piece);
       CHECK(
           same_bits(logits.slice(0, row, row + count), expected[i].slice(0, begin, begin + count)));
@@ -204,7 +222,7 @@ TEST_CASE("Logits with a cache have the bits of those without", "[generation]") 
   for (const auto& [name, model_record] : at(record(), "texts").as_object("texts")) {
     INFO(name);
     const auto model = golden_model(name);
-    auto texts = random_sequences({15, 15, 15}, model->config(), 3, false);
+    auto texts = texts_of_15(*model);
     check_cached(*model, texts, std::vector<std::size_t>(15, 1));
     check_cached(*model, texts, {5, 1, 1, 3, 5});
     texts[1] = part(texts[1], 0, 8);  // texts of different lengths, fed at once
@@ -258,7 +276,7 @@ TEST_CASE("Sequences of a cache are taken over, copied and dropped", "[generatio
     const Tensor narrow = Tensor::from(added, {rows, 1});
     const Tensor wide = narrow.expand({rows, 3}).contiguous();
     cache.append(1, narrow, narrow);
-    const KeyValueCache::Rows& second = cache.append(2, wide, wide);
+    const KeyValueRows& second = cache.append(2, wide, wide);
     REQUIRE(second.values.size(0) == ragged.key_rows);
     const auto begin = ragged.key_begin.to_vector<std::int32_t>();
     std::int64_t tokens = 0;
@@ -282,6 +300,85 @@ TEST_CASE("Sequences of a cache are taken over, copied and dropped", "[generatio
     cache.select(sources);
     expected = chosen;
   }
+}
+
+TEST_CASE("An encoder's prompts are read once, shared and dropped", "[generation]") {
+  EncodedPrompts prompts;
+  prompts.begin(std::vector<std::int32_t>{3, 1, 2});
+  int made = 0;
+  const auto make = [&]() -> KeyValueRows {
+    ++made;
+    return {Tensor::full({6, 2}, made), Tensor::full({6, 4}, made)};
+  };
+  for (const int layer : {2, 1, 2, 1}) prompts.layer(layer, make);
+  CHECK(made == 2);
+  CHECK(prompts.layer(2, make).values.to_vector<float>() == std::vector<float>(24, 1));
+  CHECK(prompts.layer(1, make).keys.to_vector<float>() == std::vector<float>(12, 2));
+  const auto check_ranges = [&](const Ids& queries, const Ids& begins, const Ids& lengths) {
+    const Ragged ragged = prompts.seen_by(queries);
+    CHECK(ragged.key_begin.to_vector<std::int32_t>() == begins);
+    CHECK(ragged.key_length.to_vector<std::int32_t>() == lengths);
+    CHECK(ragged.key_rows == 6);
+  };
+  check_ranges({1, 1, 4}, {0, 3, 4}, {3, 1, 2});
+  prompts.select(std::vector<std::int64_t>{2, 0, 0, 2});
+  check_ranges({1, 1, 1, 1}, {4, 0, 0, 4}, {2, 3, 3, 2});
+  prompts.select(std::vector<std::int64_t>{3, 1});
+  check_ranges({2, 1}, {4, 0}, {2, 3});
+  CHECK(contains(error_of([&] { prompts.begin(std::vector<std::int32_t>{1}); }), "given before"));
+  CHECK(contains(error_of([&] { prompts.seen_by(std::vector<std::int32_t>{1}); }),
+                 "1 sequences of queries, but 2"));
+  CHECK(contains(error_of([&] {
+                   prompts.layer(3, [] {
+                     return KeyValueRows{Tensor::zeros({5, 2}), Tensor::zeros({5, 2})};
+                   });
+                 }),
+                 "given for prompts of 6 tokens"));
+}
+
+TEST_CASE("What an encoder has read isn't computed again", "[generation]") {
+  const auto model = golden_model("t5");
+  const TokenSequence first{{4, 9, 17}, {}, {0}}, next{{}, {}, {8}}, again{{4}, {}, {8}};
+  KeyValueCache cache(model->limits().positions);
+  const auto outputs = [&](const TokenSequence& sequence) {
+    const TokenSequence* pointer = &sequence;
+    Want want;
+    want.encoder.hidden = {1};
+    const NoGrad off;
+    return model->forward(make_batch({&pointer, 1}, model->limits(), cache), want, {});
+  };
+  CHECK(outputs(first).encoder.hidden.contains(1));
+  CHECK(outputs(next).encoder.hidden.empty());
+  CHECK(contains(error_of([&] { outputs(again); }), "1 tokens for the encoder, which has read"));
+  CHECK(contains(error_of([&] { outputs({{}, {}, {}}); }), "no target ids"));
+  CHECK(contains(error_of([&] {
+                   ModelConfig config = tiny_t5();
+                   config.task = Task::sequence_classification;
+                   const auto classifier = make_model(config);
+                   const TokenSequence* pointer = &next;
+                   KeyValueCache own(10);
+                   make_batch({&pointer, 1}, classifier->limits(), own);
+                 }),
+                 "models that write"));
+}
+
+TEST_CASE("A decoder goes on with the beginning that a prompt has for it", "[generation]") {
+  const auto model = golden_model("mt5");
+  auto prompts = random_sequences({4, 7}, model->config(), 4, false);
+  GenerateOptions options;
+  options.max_new_tokens = 9;
+  const auto whole = generate(*model, prompts, options);
+  const auto start = static_cast<std::int32_t>(model->limits().decoder_start);
+  prompts[1].target_ids = {start, whole[1].ids[0], whole[1].ids[1]};
+  const auto rest = generate(*model, prompts, options);
+  CHECK(rest[0].ids == whole[0].ids);
+  CHECK(Ids(rest[1].ids.begin(), rest[1].ids.begin() + 7) ==
+        Ids(whole[1].ids.begin() + 2, whole[1].ids.end()));
+  // It counts towards the whole length.
+  options.max_length = 3;
+  const auto limited = generate(*model, prompts, options);
+  CHECK(limited[0].ids == Ids(whole[0].ids.begin(), whole[0].ids.begin() + 2));
+  CHECK(limited[1].ids.empty());
 }
 
 TEST_CASE("What a cache can't hold is an error", "[generation]") {
@@ -371,7 +468,7 @@ TEST_CASE("A uniform number picks its token, and the ends belong to somebody", "
 }
 
 TEST_CASE("Draws depend on seed, prompt number and position alone", "[generation]") {
-  const auto model = golden_model("qwen2");
+  const auto model = golden_model(GENERATE("qwen2", "flan_t5"));
   const auto prompts = random_sequences({3, 7, 1, 3, 5}, model->config(), 4, false);
   GenerateOptions options;
   options.sample = true;
@@ -529,4 +626,6 @@ TEST_CASE("What can't be generated is one sentence", "[generation]") {
   const auto classifier = make_model(config);
   CHECK(contains(error_of([&] { generate(*classifier, prompts, {}); }),
                  "expected a causal language model, found a model for sequence-classification"));
+  CHECK(contains(error_of([&] { TargetDecoding decoding(*model); }),
+                 "expected an encoder-decoder that writes, found a model for causal-lm"));
 }

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""generation.json: what transformers' generate makes of the tiny decoders in this folder.
+"""generation.json: what transformers' generate makes of the tiny decoders and encoder-decoders in this folder.
 
     pip install -r ../requirements.txt
     python generation.py
 
 texts: for each model, prompts and cases (options of generate under their names; eos_token_id is chosen
 among the ids that the model likes to write, or nothing would ever end), and for each case and prompt the new
-ids, with beams also the score. They are computed in f64; a case that f32 answers otherwise is refused.
+ids, with beams also the score; an encoder-decoder's encoder reads the prompt. They are computed in f64; a case that f32 answers otherwise is refused.
 filters: rows of logits with what came before them, and for each set of options the probabilities that are left
 to draw from.
 """
 
 import json
+import math
 import os
 import pathlib
 
@@ -22,7 +23,8 @@ import transformers as hf
 from models import versions
 
 FOLDER = pathlib.Path(__file__).parent
-MODELS = ("llama", "llama_tied", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "gpt_neo")
+MODELS = ("llama", "llama_tied", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "gpt_neo", "t5", "flan_t5",
+          "mt5")
 PROMPT_LENGTHS = (5, 1, 3)
 NEW_TOKENS = 18   # less where a model has fewer positions
 PAD = 0
@@ -63,8 +65,13 @@ FILTERS = (
 
 
 def load(name, dtype):
-    model = hf.AutoModelForCausalLM.from_pretrained(FOLDER / name, dtype=dtype, attn_implementation="eager").eval()
+    config = hf.AutoConfig.from_pretrained(FOLDER / name)
+    auto = hf.AutoModelForSeq2SeqLM if config.is_encoder_decoder else hf.AutoModelForCausalLM
+    model = auto.from_pretrained(FOLDER / name, dtype=dtype, attn_implementation="eager").eval()
     model.generation_config = hf.GenerationConfig()
+    if config.is_encoder_decoder:
+        model.generation_config.decoder_start_token_id = config.decoder_start_token_id
+        model.generation_config.use_cache = False  # it would have as many layers as the encoder
     return model
 
 
@@ -80,11 +87,13 @@ def generate(model, prompt, options):
     out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, pad_token_id=PAD,
                          return_dict_in_generate=True, output_scores=True, **options, **limit)
     score = out.sequences_scores[0].item() if options.get("num_beams", 1) > 1 else None
-    return out.sequences[0, len(prompt):].tolist(), score
+    begun = 1 if model.config.is_encoder_decoder else len(prompt)
+    return out.sequences[0, begun:].tolist(), score
 
 
 def new_tokens(model):
-    return min(NEW_TOKENS, model.config.max_position_embeddings - max(PROMPT_LENGTHS))
+    positions = getattr(model.config, "max_position_embeddings", math.inf)  # T5's have no end
+    return min(NEW_TOKENS, positions - max(PROMPT_LENGTHS))
 
 
 def liked_ids(model, prompts):
