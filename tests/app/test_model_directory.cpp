@@ -12,13 +12,13 @@ TEST_CASE("A table of words may be padded, but by few rows", "[directory]") {
   for (int i = 5; i < 30000; ++i) words += "w" + std::to_string(i) + "\n";
   replace_file(folder.path() / "vocab.txt", words);
   const Tokenizer tokenizer = Tokenizer::load(folder.path());
-  const auto error = [&](std::int64_t rows) {
+  const auto check_rows = [&](std::int64_t rows) {
     ModelConfig config = tiny_config("bert", 1);
     config.vocab_size = rows;
-    return error_of([&] { check_vocabulary(tokenizer, config, "here"); });
+    check_vocabulary(tokenizer, config, "here");
   };
-  for (const std::int64_t rows : {30000, 30008, 30080, 30208}) CHECK(error(rows) == "");
-  CHECK(contains(error(29999), "ids would lie beyond the table"));
+  for (const std::int64_t rows : {30000, 30008, 30080, 30208}) CHECK_NOTHROW(check_rows(rows));
+  CHECK(contains(error_of([&] { check_rows(29999); }), "ids would lie beyond the table"));
   for (const std::int64_t rows : {30001, 30012, 30216, 60000})
-    CHECK(contains(error(rows), "belongs to another model"));
+    CHECK(contains(error_of([&] { check_rows(rows); }), "belongs to another model"));
 }
