@@ -94,13 +94,12 @@ void keep_vocabulary(ModelConfig& config, const std::vector<std::int32_t>& kept)
     config.pad_token_id =
         pad.is_null() ? std::nullopt : std::optional(pad.as_integer("pad_token_id"));
   }
-  if (config.has_decoder()) {
-    const Json start = renumbered(config.decoder_start_token_id);
-    check(!start.is_null(), "student: the words to keep: expected id ",
-          config.decoder_start_token_id, " among them, with which ", config.model_type,
-          "'s decoder begins");
-    config.decoder_start_token_id = start.as_integer("decoder_start_token_id");
-  }
+  const Json start = renumbered(config.decoder_start_token_id);
+  check(!start.is_null() || !config.has_decoder(), "student: the words to keep: expected id ",
+        config.decoder_start_token_id, " among them, with which ", config.model_type,
+        "'s decoder begins");
+  config.decoder_start_token_id =
+      start.is_null() ? 0 : start.as_integer("decoder_start_token_id");  // 0: nothing begins there
   config.vocab_size = static_cast<std::int64_t>(kept.size());
 }
 
@@ -243,10 +242,10 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
   if (from.has_decoder())
     check_layers(decoder_layers, from.decoder_layers, "the teacher's decoder");
   check(options.type == "distilbert" || options.type == "same",
-        "--student-type: expected distilbert or same, found '", options.type, "'");
+        "student: expected the type distilbert or same, found '", options.type, "'");
   const bool same = options.type == "same" || options.type == from.model_type;
   check(same || from.model_type == "bert",
-        "--student-type: a distilbert is cut from a bert, the teacher is a ", from.model_type,
+        "student: a distilbert is cut from a bert, the teacher is a ", from.model_type,
         "; use same");
   const Architecture& architecture = find_architecture(from.model_type, "student");
   CutStudent result{

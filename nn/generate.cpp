@@ -40,18 +40,6 @@ void check_logits(const Tensor& logits) {
   }
 }
 
-// Of the token behind each sequence's last: [sequences, vocabulary].
-Tensor last_logits(const Model& model, std::span<const TokenSequence> tokens,
-                   KeyValueCache& cache) {
-  std::vector<const TokenSequence*> sequences;
-  for (const TokenSequence& sequence : tokens) sequences.push_back(&sequence);
-  const NoGrad off;
-  const Batch batch = make_batch(sequences, model.limits(), cache);
-  Want want;
-  want.last_token_alone = true;
-  return model.forward(batch, want, {}).logits.value().to(DType::f32).contiguous();
-}
-
 }  // namespace
 
 void check_options(const GenerateOptions& options) {
@@ -86,35 +74,39 @@ void check_options(const GenerateOptions& options) {
         " beams; choose one");
 }
 
-CausalDecoding::CausalDecoding(const Model& model)
+CachedDecoding::CachedDecoding(const Model& model, Task task, const char* kind)
     : model_(&model), cache_(model.limits().positions) {
-  check(model.config().task == Task::causal_lm,
-        "generate: expected a causal language model, found a model for ",
+  check(model.config().task == task, "generate: expected ", kind, ", found a model for ",
         name(model.config().task));
 }
 
-Tensor CausalDecoding::advance(std::span<const TokenSequence> tokens) {
-  return last_logits(*model_, tokens, cache_);
+Tensor CachedDecoding::last_logits(std::span<const TokenSequence> tokens) {
+  std::vector<const TokenSequence*> sequences;
+  for (const TokenSequence& sequence : tokens) sequences.push_back(&sequence);
+  const NoGrad off;
+  const Batch batch = make_batch(sequences, model_->limits(), cache_);
+  Want want;
+  want.last_token_alone = true;
+  return model_->forward(batch, want, {}).logits.value().to(DType::f32).contiguous();
 }
+
+CausalDecoding::CausalDecoding(const Model& model)
+    : CachedDecoding(model, Task::causal_lm, "a causal language model") {}
 
 TargetDecoding::TargetDecoding(const Model& model)
-    : model_(&model), cache_(model.limits().positions) {
-  check(model.config().task == Task::seq2seq_lm,
-        "generate: expected an encoder-decoder that writes, found a model for ",
-        name(model.config().task));
-}
+    : CachedDecoding(model, Task::seq2seq_lm, "an encoder-decoder that writes") {}
 
 std::vector<std::int32_t> TargetDecoding::beginning(const TokenSequence& prompt) const {
   if (!prompt.target_ids.empty()) return prompt.target_ids;
-  return {static_cast<std::int32_t>(model_->limits().decoder_start)};
+  return {static_cast<std::int32_t>(limits().decoder_start)};
 }
 
 Tensor TargetDecoding::advance(std::span<const TokenSequence> tokens) {
   std::vector<TokenSequence> sequences(tokens.begin(), tokens.end());
-  const bool prompts = cache_.sequences() == 0;
+  const bool prompts = is_at_prompts();
   for (TokenSequence& sequence : sequences)
     sequence.target_ids = prompts ? beginning(sequence) : std::exchange(sequence.ids, {});
-  return last_logits(*model_, sequences, cache_);
+  return last_logits(sequences);
 }
 
 std::unique_ptr<Decoding> make_decoding(const Model& model) {

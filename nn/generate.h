@@ -79,33 +79,39 @@ class Decoding {
   virtual BatchLimits limits() const = 0;
 };
 
-/// A causal language model with a cache of keys and values. Error: the model is none.
-class CausalDecoding : public Decoding {
+/// A model that goes on with the help of a cache.
+class CachedDecoding : public Decoding {
  public:
-  explicit CausalDecoding(const Model& model);
-  Tensor advance(std::span<const TokenSequence> tokens) override;
   void select(std::span<const std::int64_t> sources) override { cache_.select(sources); }
   BatchLimits limits() const override { return model_->limits(); }
+
+ protected:
+  /// Error: the model is for another task; `kind` says what is expected.
+  CachedDecoding(const Model& model, Task task, const char* kind);
+  /// What comes behind each sequence's last token: [sequences, vocabulary].
+  Tensor last_logits(std::span<const TokenSequence> tokens);
+  bool is_at_prompts() const { return cache_.sequences() == 0; }
 
  private:
   const Model* model_;
   KeyValueCache cache_;
 };
 
+/// A causal language model. Error: the model is none.
+class CausalDecoding : public CachedDecoding {
+ public:
+  explicit CausalDecoding(const Model& model);
+  Tensor advance(std::span<const TokenSequence> tokens) override { return last_logits(tokens); }
+};
+
 /// The decoder of an encoder-decoder, whose encoder has read the prompts: texts begin with the
 /// decoder's start token, or with the prompt's target_ids where it has some. Error: the model is
 /// none.
-class TargetDecoding : public Decoding {
+class TargetDecoding : public CachedDecoding {
  public:
   explicit TargetDecoding(const Model& model);
   std::vector<std::int32_t> beginning(const TokenSequence& prompt) const override;
   Tensor advance(std::span<const TokenSequence> tokens) override;
-  void select(std::span<const std::int64_t> sources) override { cache_.select(sources); }
-  BatchLimits limits() const override { return model_->limits(); }
-
- private:
-  const Model* model_;
-  KeyValueCache cache_;
 };
 
 /// The one that goes with a model. Error: there is none.

@@ -3,7 +3,6 @@
 // Rounds go over all cases in turn, and every call of a case is preceded by a probe of its limit,
 // so that a clock that drifts and a neighbour that comes and goes hit both alike.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include "tensor/dispatch.h"
 #include "tools/arguments.h"
 #include "tools/bench.h"
+#include "tools/bench_measure.h"
 #include "tools/commands.h"
 
 namespace retort::tools {
@@ -36,15 +36,6 @@ constexpr Family kFamilies[] = {
      optimizer_cases},
     {"stream", "Streams through memory: arrays read, arrays written, places at once", stream_cases},
 };
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 struct Figure {
   double figure = 0, peak = 0;  // GFLOP/s or GB/s

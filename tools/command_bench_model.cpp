@@ -4,12 +4,10 @@
 // The batch goes as far as the last layer's hidden states. The products are those of every matrix
 // that all its tokens are multiplied with, on rows of the same kind, by turns with the passes:
 // their time divided by the pass's is the share of the products' speed that the model reaches.
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <fstream>
+#include <functional>
+#include <map>
 
 #include "nn/axes.h"
 #include "nn/layers.h"
@@ -18,26 +16,11 @@
 #include "tensor/base/json.h"
 #include "tensor/base/philox.h"
 #include "tools/arguments.h"
+#include "tools/bench_measure.h"
 #include "tools/commands.h"
 
 namespace retort::tools {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-double resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  double pages = 0;
-  check(static_cast<bool>(file >> pages >> pages), "/proc/self/statm: expected two numbers");
-  return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
 
 // The matrices of the layers. Tables of words, positions and types are looked up instead.
 std::vector<const Parameter*> matrices_of(const Model& model) {
@@ -148,10 +131,7 @@ struct BenchModel {
 
 void add_bench_model(CLI::App& app, Action& action) {
   static BenchModel bench;
-  const auto there = app.get_subcommands([](CLI::App* sub) { return sub->get_name() == "bench"; });
-  CLI::App* group = there.empty() ? app.add_subcommand("bench", "Measure speed") : there[0];
-  if (there.empty()) group->require_subcommand(1);
-  CLI::App* command = group->add_subcommand(
+  CLI::App* command = bench_command(app).add_subcommand(
       "model", "A model's forward pass beside its products of matrices alone");
   command->add_option("--model", bench.model, "Model directory")->required();
   command->add_option("--tokens", bench.tokens, "Tokens of the batch")

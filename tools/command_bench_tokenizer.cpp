@@ -3,13 +3,8 @@
 // Text is cut as others who measure tokenizers cut it: lines that aren't blank; documents of so
 // many of them that 10,000 characters are passed. Cold: a tokenizer just loaded, which has seen no
 // word yet; warm: the same text once more. Memory: what the process has more once it is loaded.
-#include <malloc.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <fstream>
 
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
@@ -17,6 +12,7 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 #include "tools/arguments.h"
+#include "tools/bench_measure.h"
 #include "tools/commands.h"
 
 namespace retort::tools {
@@ -25,15 +21,6 @@ namespace {
 constexpr std::size_t kDocument = 10000;  // characters
 constexpr std::size_t kBatch = 500000;    // bytes, as the peers are given documents
 constexpr int kRounds = 5;
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 struct Texts {
   std::vector<std::string> lines, documents;
@@ -56,15 +43,6 @@ struct Texts {
  private:
   std::string part_;
 };
-
-// Bytes of memory that the process has, without what is free within them.
-double resident() {
-  malloc_trim(0);
-  std::ifstream file("/proc/self/statm");
-  double pages = 0;
-  check(static_cast<bool>(file >> pages >> pages), "/proc/self/statm: expected two numbers");
-  return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
 
 struct BenchTokenizer {
   std::string model;
@@ -123,9 +101,9 @@ struct BenchTokenizer {
   // What a tokenizer takes once it is loaded. The first time the program's own pages come, too.
   double loaded_memory() const {
     Tokenizer::load(model);
-    const double before = resident();
+    const double before = resident_bytes();
     const Tokenizer tokenizer = Tokenizer::load(model);
-    return resident() - before;
+    return resident_bytes() - before;
   }
 
   static std::size_t texts_bytes(const std::vector<std::string>& texts) {
@@ -156,10 +134,8 @@ struct BenchTokenizer {
 
 void add_bench_tokenizer(CLI::App& app, Action& action) {
   static BenchTokenizer bench;
-  const auto there = app.get_subcommands([](CLI::App* sub) { return sub->get_name() == "bench"; });
-  CLI::App* group = there.empty() ? app.add_subcommand("bench", "Measure speed") : there[0];
-  if (there.empty()) group->require_subcommand(1);
-  CLI::App* command = group->add_subcommand("tokenizer", "Megabytes of text tokenized per second");
+  CLI::App* command =
+      bench_command(app).add_subcommand("tokenizer", "Megabytes of text tokenized per second");
   command->add_option("--model", bench.model, "Model directory or tokenizer file")->required();
   command->add_option("--input", bench.inputs, "Text files")->required();
   command->add_flag("--offsets", bench.offsets, "Offsets, words and token texts too");

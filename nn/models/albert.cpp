@@ -88,8 +88,7 @@ void keys(ConfigKeys& keys, ModelConfig& config) {
 
 std::unique_ptr<Body> make_body(const Scope& scope, const ModelConfig& config) {
   auto body = std::make_unique<Albert>(scope, config);
-  if (is_bare(config.task))  // nothing uses it, but transformers saves it
-    Linear(scope.of(Part::pooler) / "pooler", config.hidden_size, config.hidden_size);
+  add_unused_pooler(scope.of(Part::pooler) / "pooler", config);
   return body;
 }
 

@@ -40,6 +40,10 @@ Linear decoder_linear(const Scope& owner, const ModelConfig& config, Body& body)
   return vocabulary_linear(decoder, config, body.words(), bias);
 }
 
+void add_unused_pooler(const Scope& pooler, const ModelConfig& config) {
+  if (is_bare(config.task)) Linear(pooler, config.hidden_size, config.hidden_size);
+}
+
 Head pooled_head(const Scope& root, const Scope& body, const Scope& pooler,
                  const ModelConfig& config) {
   return Head(Pooling::first)

@@ -21,6 +21,8 @@ Head span_head(const Scope& root, const ModelConfig& config);
 /// other, unused.
 Linear decoder_linear(const Scope& owner, const ModelConfig& config, Body& body);
 
+/// A body alone has the pooler at `pooler`, too: nothing uses it, but transformers saves it.
+void add_unused_pooler(const Scope& pooler, const ModelConfig& config);
 /// [CLS] through BERT's pooler (a linear layer, tanh), with parameters at `pooler`, dropout and a
 /// linear layer.
 Head pooled_head(const Scope& root, const Scope& body, const Scope& pooler,

@@ -247,8 +247,8 @@ void keys(ConfigKeys& keys, ModelConfig& config) {
 
 std::unique_ptr<Body> make_body(const Scope& scope, const ModelConfig& config) {
   auto body = std::make_unique<MobileBert>(scope, config);
-  if (is_bare(config.task) && config.family_as<MobileBertConfig>().classifier_activation)
-    Linear(scope.of(Part::pooler) / "pooler.dense", config.hidden_size, config.hidden_size);
+  if (config.family_as<MobileBertConfig>().classifier_activation)
+    add_unused_pooler(scope.of(Part::pooler) / "pooler.dense", config);
   return body;
 }
 

@@ -102,6 +102,32 @@ TEST_CASE("bench decode prints one row and few rows of every weight", "[command]
   }
 }
 
+TEST_CASE("bench model prints a pass beside its products alone", "[command][bench]") {
+  const std::string golden = RETORT_SOURCE_DIR "/tests/golden/architectures/";
+  const Arguments arguments = {"bench",    "model", "--tokens",  "10", "--length", "4",
+                               "--rounds", "1",     "--threads", "2",  "--model"};
+  const auto with = [&](const std::string& model, bool json) {
+    Arguments all = arguments;
+    all.push_back(golden + model);
+    if (json) all.push_back("--json");
+    return all;
+  };
+  for (const std::string model : {"llama", "bert"}) {
+    INFO(model);
+    const Json row = Json::parse(output_of(with(model, true)), "bench model");
+    CHECK(row.get("tokens", 0) == 10);
+    for (const char* key :
+         {"open_ms", "resident_megabytes", "forward_ms", "products_gflops", "ratio"}) {
+      INFO(key);
+      CHECK(row.find(key)->as_number(key) > 0);
+    }
+  }
+  CHECK(output_of(with("gpt2", false)).find("10 tokens in") != std::string::npos);
+  const Ran ran = retort_command(with("t5", true));
+  CHECK(ran.status == 1);
+  CHECK(ran.err.find("encoder-decoder") != std::string::npos);
+}
+
 TEST_CASE("bench stream prints every stream, plain and non-temporal", "[command][bench]") {
   const auto lines = bench_lines({"bench", "stream", "--json", "--threads", "2", "--rounds", "1",
                                   "--seconds", "0", "--megabytes", "16"},

@@ -5,15 +5,12 @@
     python decoders.py [--out DIR] [NAME ...]
 """
 
-import argparse
-import pathlib
-
 import torch
 import transformers as hf
 from transformers.models.gpt_neo import modeling_gpt_neo
 
 from encoders import TANH_GELU, ERF_GELU, CLASSIFY, TOKENS, VECTOR, no_scale, set_activation, swap, zero
-from models import Case, recording_attention, write_all
+from models import Case, recording_attention, main
 
 NEXT = "causal-lm"
 LENGTHS = (5, 1, 12)
@@ -289,13 +286,5 @@ def cases():
     return [llama(), llama_tied(), mistral(), qwen2(), qwen3(), gemma2(), gemma3(), gpt2(), gpt_neo()]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help="which cases (default: all)")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent)
-    options = parser.parse_args()
-    write_all(options.out, cases(), options.names)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, cases())

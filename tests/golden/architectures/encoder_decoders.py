@@ -5,15 +5,12 @@
     python encoder_decoders.py [--out DIR] [NAME ...]
 """
 
-import argparse
-import pathlib
-
 import torch
 import transformers as hf
 
 from decoders import config_value, rms_epsilon
 from encoders import CLASSIFY, ERF_GELU, LABELS, SPANS, TANH_GELU, TOKENS, VECTOR, set_activation, swap, zero
-from models import Case, write_all
+from models import Case, main
 
 WRITE = "seq2seq-lm"
 # Scores are not divided; inputs of a GELU around 2 are where its form matters.
@@ -146,13 +143,5 @@ def cases():
     return [t5(), flan_t5(), mt5()]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help="which cases (default: all)")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent)
-    options = parser.parse_args()
-    write_all(options.out, cases(), options.names)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, cases())

@@ -5,13 +5,10 @@
     python encoders.py [--out DIR] [NAME ...]
 """
 
-import argparse
-import pathlib
-
 import torch
 import transformers as hf
 
-from models import Case, write_all
+from models import Case, main
 
 # Peaked attention and strong outputs make every part felt.
 STD = {"embeddings": 0.7, "query": 1.3, "key": 1.3, "attention": 0.31, "intermediate": 0.5, "output.dense": 1.2,
@@ -254,13 +251,5 @@ def cases():
                        tie_word_embeddings=False)]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help="which cases (default: all)")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent)
-    options = parser.parse_args()
-    write_all(options.out, cases(), options.names)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, cases())

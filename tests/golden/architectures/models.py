@@ -16,11 +16,13 @@ in f32; a model where that passes 1e-4 * max |golden| is refused. Gradients: |g 
 tolerances is refused, too, and the next seed is tried: at the usual initialisation a broken attention would pass.
 """
 
+import argparse
 import copy
 import dataclasses
 import json
 import math
 import os
+import pathlib
 import sys
 import zlib
 
@@ -350,3 +352,11 @@ def write_all(out, cases, only):
                 break
         else:
             sys.exit(f"{case.name}: no seed makes every fault felt; choose larger weights")
+
+
+def main(description, cases):
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="which cases (default: all)")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent)
+    options = parser.parse_args()
+    write_all(options.out, cases, options.names)
