@@ -112,23 +112,32 @@ RETORT_INLINE void fetch_behind(const S* x, std::int64_t stride) {
 // The formulas: loops over contiguous numbers, or (of several operands, stride 0) over a vector of
 // equal ones. Formulas of one number may take two more.
 template <class T>
-using UnaryLoop = void (*)(const T* x, T* y, std::int64_t n, double first, double second);
+using UnaryLoop = void (*)(const T* x, const Writer<T>& writer, T* y, std::int64_t n, double first,
+                           double second);
 template <class T, int N>
-using MapLoop = void (*)(const T* const (&x)[N], const std::int64_t* stride, T* y, std::int64_t n);
+using MapLoop = void (*)(const T* const (&x)[N], const std::int64_t* stride,
+                         const Writer<T>& writer, T* y, std::int64_t n);
 
 template <class T, class Op>
-void apply_unary(const T* x, T* y, std::int64_t n, double first, double second) {
+void apply_unary(const T* x, const Writer<T>& writer, T* y, std::int64_t n, double first,
+                 double second) {
   Op op{};
   if constexpr (!std::is_empty_v<Op>) op = {first, second};
-  sweep<T>(n, [&](std::int64_t i, auto lanes) { store(y + i, op(load(x + i, lanes)), lanes); });
+  sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    if (writer.around()) fetch_ahead(x + i);
+    writer(y + i, op(load(x + i, lanes)), lanes);
+  });
 }
 
 template <class T, class Op, int N>
-void apply_map(const T* const (&x)[N], const std::int64_t* stride, T* y, std::int64_t n) {
+void apply_map(const T* const (&x)[N], const std::int64_t* stride, const Writer<T>& writer, T* y,
+               std::int64_t n) {
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
+    if (writer.around())
+      for (int k = 0; k < N; ++k) fetch_ahead(x[k] + i * stride[k]);
     const Vec<T> a = load(x[0] + i * stride[0], lanes), b = load(x[1] + i * stride[1], lanes);
-    if constexpr (N == 2) store(y + i, Op{}(a, b), lanes);
-    else store(y + i, Op{}(a, b, load(x[2] + i * stride[2], lanes)), lanes);
+    if constexpr (N == 2) writer(y + i, Op{}(a, b), lanes);
+    else writer(y + i, Op{}(a, b, load(x[2] + i * stride[2], lanes)), lanes);
   });
 }
 
@@ -192,7 +201,7 @@ void unary_transposed(const UnaryArgs& args) {
           for (std::int64_t j = 0; j < width; ++j)
             for (std::int64_t i = 0; i < height; ++i) buffer[i][j] = read(x + i + j * x_stride);
           for (std::int64_t i = 0; i < height; ++i) {
-            loop(buffer[i], buffer[i], width, args.first, args.second);
+            loop(buffer[i], Writer<T>(buffer[i], 0), buffer[i], width, args.first, args.second);
             scatter(y + i * y_row, y_stride, buffer[i], width, plain);
           }
         }
@@ -214,14 +223,16 @@ void unary(const Launch&, const UnaryArgs& args) {
       S* to = y + at[1];
       const Writer<S> writer(to, n < kBuffer ? 0 : inner.rows * inner.size);
       if constexpr (std::is_same_v<S, T>)
-        if (stride[0] == 1 && stride[1] == 1 && !writer.around())
-          return loop(from, to, n, args.first, args.second);
+        if (stride[0] == 1 && stride[1] == 1) {
+          loop(from, writer, to, n, args.first, args.second);
+          return writer.finish();
+        }
       T buffer[kBuffer];
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
         if (writer.around()) fetch_behind(from + begin * stride[0], stride[0]);
         const T* numbers = fetch(buffer, from + begin * stride[0], stride[0], size);
-        loop(numbers, buffer, size, args.first, args.second);
+        loop(numbers, Writer<T>(buffer, 0), buffer, size, args.first, args.second);
         scatter(to + begin * stride[1], stride[1], buffer, size, writer);
       }
       writer.finish();
@@ -249,10 +260,11 @@ RETORT_INLINE void map(MapLoop<Compute<S>, N> loop, const S* const (&inputs)[N],
       const Writer<S> writer(to, n < kBuffer ? 0 : inner.rows * inner.size);
       const T* from[N];
       if constexpr (std::is_same_v<S, T>)
-        if (fast && !writer.around()) {
+        if (fast) {
           for (int k = 0; k < N; ++k)
             from[k] = inputs[k] ? expand(buffer[k], inputs[k] + at[k], stride[k]) : buffer[k];
-          return loop(from, stride, to, n);
+          loop(from, stride, writer, to, n);
+          return writer.finish();
         }
       for (std::int64_t begin = 0; begin < n; begin += kBuffer) {
         const std::int64_t size = smaller(kBuffer, n - begin);
@@ -263,7 +275,7 @@ RETORT_INLINE void map(MapLoop<Compute<S>, N> loop, const S* const (&inputs)[N],
           if (writer.around()) fetch_behind(numbers, stride[k]);
           from[k] = fetch(buffer[k], numbers, stride[k], size);
         }
-        loop(from, kContiguous, results, size);
+        loop(from, kContiguous, Writer<T>(results, 0), results, size);
         scatter(to + begin * stride[N], stride[N], results, size, writer);
       }
       writer.finish();
