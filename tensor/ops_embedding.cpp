@@ -32,9 +32,10 @@ Tensor embedding_backward(const Tensor& dy, const Tensor& ids, std::int64_t tabl
 
 DropoutRule dropout_rule(double p, const RandomSite& site, std::uint32_t row_offset) {
   check(p >= 0 && p < 1, "dropout: expected a probability in [0, 1), found ", p);
-  // Next to 1, 2^32·p would round to 2^32, which is 0 again: no dropout at all.
-  return {.drop_below = static_cast<std::uint32_t>(std::min(std::round(p * 0x1p32), 0x1p32 - 1)),
-          .scale = 1 / (1 - p),
+  // The probability that is meant: next to 1 it must not become 1.
+  const double drop_below = std::min(std::round(p * 0x1p16), 0x1p16 - 1);
+  return {.drop_below = static_cast<std::uint32_t>(drop_below),
+          .scale = 1 / (1 - drop_below * 0x1p-16),
           .site = site,
           .row_offset = row_offset};
 }

@@ -35,8 +35,9 @@ RETORT_HOST_DEVICE static inline PhiloxBlock philox(PhiloxBlock counter, std::ui
 }
 
 /// Which random bits an op draws: a function of seed, optimiser step and site (module name + use).
-/// Element (row, column) takes word column % 4 of philox({column / 4, row, site, step}, seed), where
-/// row counts within the whole optimiser step.
+/// A row, which counts within the whole optimiser step, has the words of its blocks
+/// philox({block, row, site, step}, seed), one block after the other, and each element 16 bits of
+/// them: see random_half().
 struct RandomSite {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
@@ -44,8 +45,17 @@ struct RandomSite {
 };
 
 RETORT_HOST_DEVICE static inline PhiloxBlock random_block(const RandomSite& at, std::uint32_t row,
-                                                          std::uint32_t column_block) {
-  return philox({{column_block, row, at.site, at.step}}, at.seed);
+                                                          std::uint32_t block) {
+  return philox({{block, row, at.site, at.step}}, at.seed);
+}
+
+/// The 16 bits of element (row, column). 32 columns share 16 words, the first 16 of them the lower
+/// halves, so that vectors of words are vectors of columns, too.
+RETORT_HOST_DEVICE static inline std::uint32_t random_half(const RandomSite& at, std::uint32_t row,
+                                                           std::uint32_t column) {
+  const std::uint32_t word = column / 32 * 16 + column % 16;
+  const std::uint32_t both = random_block(at, row, word / 4).word[word % 4];
+  return column % 32 < 16 ? both & 0xFFFFu : both >> 16;
 }
 
 /// A sequential stream over the same generator, for shuffles, initialisation and test data.

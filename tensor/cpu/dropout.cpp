@@ -6,7 +6,7 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-// y[row, begin…end) = dropout(x) (+ residual); begin is a multiple of 4.
+// y[row, begin…end) = dropout(x) (+ residual); begin is a multiple of 32.
 template <class S>
 RETORT_INLINE void dropout_piece(const DropoutArgs& args, const RandomKeys& keys, std::int64_t row,
                                  std::int64_t begin, std::int64_t end, const Writer<S>& write_row) {
@@ -18,12 +18,12 @@ RETORT_INLINE void dropout_piece(const DropoutArgs& args, const RandomKeys& keys
   S* y = static_cast<S*>(args.y) + start;
   const RandomRow random(keys, args.rule.site,
                          args.rule.row_offset + static_cast<std::uint32_t>(row));
-  const VecU32 limit = broadcast_u32(args.rule.drop_below);
+  const VecU32 limit = upper_half(args.rule.drop_below);
   const Vec<T> scale = broadcast<Vec<T>>(static_cast<T>(args.rule.scale));
   const Vec<T> zero = broadcast<Vec<T>>(T(0));
-  const auto apply = [&](std::int64_t i, VecU32 words, auto lanes) {
+  const auto apply = [&](std::int64_t i, VecU32 bits, auto lanes) {
     fetch_ahead(x + i);
-    Vec<T> v = select(not_less(words, limit), load(x + i, lanes) * scale, zero);
+    Vec<T> v = select(not_less(bits, limit), load(x + i, lanes) * scale, zero);
     if (residual) {
       fetch_ahead(residual + i);
       v = v + load(residual + i, lanes);
@@ -31,14 +31,11 @@ RETORT_INLINE void dropout_piece(const DropoutArgs& args, const RandomKeys& keys
     write_row(y + i, v, lanes);
   };
   for (; begin < end; begin += kRandomColumns) {
-    VecU32 words[4];
-    random.words(static_cast<std::uint32_t>(begin / 4), words);
     const std::int64_t rest = end - begin;
-    for (int k = 0; k < 4; ++k) {
-      if (rest >= kRandomColumns) apply(begin + k * kWidth, words[k], AllLanes{});
-      else if (rest > k * kWidth)
-        apply(begin + k * kWidth, words[k], FirstLanes{rest - k * kWidth});
-    }
+    random.halves(begin, [&](int k, VecU32 bits) {
+      if (rest >= (k + 1) * kWidth) apply(begin + k * kWidth, bits, AllLanes{});
+      else if (rest > k * kWidth) apply(begin + k * kWidth, bits, FirstLanes{rest - k * kWidth});
+    });
   }
 }
 

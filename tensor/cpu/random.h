@@ -8,8 +8,10 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-/// Columns that one call of RandomRow::words covers.
-constexpr int kRandomColumns = 4 * Vec<float>::kWidth;
+/// Vectors of words that RandomRow draws at a time: whole groups of 16 words.
+constexpr int kWordVectors = Vec<float>::kWidth == 1 ? 16 : 4;
+/// Columns that have their halves.
+constexpr int kRandomColumns = 2 * kWordVectors * Vec<float>::kWidth;
 
 constexpr std::uint32_t kPhilox0 = 0xD2511F53u, kPhilox1 = 0xCD9E8D57u;
 constexpr int kPhiloxRounds = 10;
@@ -30,7 +32,12 @@ struct RandomKeys {
   }
 };
 
-/// The random words of one row (which counts within the whole optimiser step).
+/// A limit for the bits that RandomRow::halves gives.
+RETORT_INLINE VecU32 upper_half(std::uint32_t drop_below) {
+  return broadcast_u32(drop_below << 16);
+}
+
+/// The random bits of one row (which counts within the whole optimiser step).
 ///
 /// A block's counter is in 64-bit lanes, so that a product's two halves need no shuffling; what
 /// their upper halves hold in between doesn't matter. Blocks of a row differ in one of the
@@ -49,11 +56,27 @@ class RandomRow {
     second3_ = (once & 0xFFFFFFFFu) ^ keys.second[2];
   }
 
-  /// words, end to end: those of the columns [4·block, 4·block + kRandomColumns).
-  RETORT_INLINE void words(std::uint32_t block, VecU32 (&words)[4]) const {
+  /// Calls f(k, bits) for the k-th vector of columns behind `column`, a multiple of 32, up to
+  /// kRandomColumns of them: the bits of each stand in the upper halves of the words.
+  template <class F>
+  RETORT_INLINE void halves(std::int64_t column, F&& f) const {
+    constexpr int kPerGroup =
+        16 / Vec<float>::kWidth;  // vectors of words, and half those of columns
+    VecU32 drawn[kWordVectors];
+    words(static_cast<std::uint32_t>(column / 8), drawn);
+    for (int k = 0; k < kWordVectors; ++k) {
+      const int at = k / kPerGroup * 2 * kPerGroup + k % kPerGroup;
+      f(at, lower_half_up(drawn[k]));
+      f(at + kPerGroup, drawn[k]);
+    }
+  }
+
+ private:
+  // words, end to end: those of this block and the ones behind it.
+  RETORT_INLINE void words(std::uint32_t block, VecU32 (&words)[kWordVectors]) const {
     const VecU64 multiplier0 = broadcast_u64(kPhilox0);
     const VecU64 multiplier1 = broadcast_u64(kPhilox1);
-    constexpr int kSets = kRandomColumns / (4 * VecU64::kWidth);
+    constexpr int kSets = kWordVectors * Vec<float>::kWidth / (4 * VecU64::kWidth);
     VecU64 c[kSets][4];
     for (int set = 0; set < kSets; ++set) {
       VecU64* const counter = c[set];
@@ -80,17 +103,17 @@ class RandomRow {
         counter[3] = product0;
       }
     }
-    for (int set = 0; set < kSets; ++set) in_memory_order(c[set], words + 4 / kSets * set);
+    for (int set = 0; set < kSets; ++set)
+      in_memory_order(c[set], words + kWordVectors / kSets * set);
   }
 
- private:
   const RandomKeys& keys_;
   // What is added to a word of every block in rounds 1 to 3.
   std::uint64_t second1_, first2_, second2_, second3_;
 };
 
 /// factors[i] = rule.scale where the element (row, column + i) is kept, 0 where it is dropped, for
-/// i < n. `row` already includes rule.row_offset; `column` is fastest as a multiple of 4.
+/// i < n. `row` already includes rule.row_offset; `column` is fastest as a multiple of 32.
 template <class T>
 RETORT_INLINE void keep_factors(const DropoutRule& rule, std::uint32_t row, std::int64_t column,
                                 std::int64_t n, T* factors) {
@@ -102,22 +125,20 @@ RETORT_INLINE void keep_factors(const DropoutRule& rule, std::uint32_t row, std:
     return;
   }
   const V dropped = broadcast<V>(T(0));
-  const VecU32 limit = broadcast_u32(rule.drop_below);
+  const VecU32 limit = upper_half(rule.drop_below);
   const RandomKeys keys(rule.site);
   const RandomRow random(keys, rule.site, row);
-  const std::int64_t skip = column % 4;  // words of the first block that belong to columns before
+  const std::int64_t skip = column % 32;  // columns of the first group that stand before
   for (std::int64_t i = -skip; i < n; i += kRandomColumns) {
-    VecU32 words[4];
-    random.words(static_cast<std::uint32_t>((column + i) / 4), words);
-    V factor[4];
-    for (int k = 0; k < 4; ++k) factor[k] = select(not_less(words[k], limit), kept, dropped);
-    if (i >= 0) {
-      for (int k = 0; k < 4; ++k) store(factors + i + k * kWidth, factor[k], n - i - k * kWidth);
-    } else {
-      T buffer[kRandomColumns];
-      for (int k = 0; k < 4; ++k) store(buffer + k * kWidth, factor[k]);
-      for (std::int64_t j = skip; j < kRandomColumns && i + j < n; ++j) factors[i + j] = buffer[j];
-    }
+    T buffer[kRandomColumns];
+    const bool whole = i >= 0 && n - i >= kRandomColumns;
+    T* const to = whole ? factors + i : buffer;
+    random.halves(column + i, [&](int k, VecU32 bits) {
+      store(to + k * kWidth, select(not_less(bits, limit), kept, dropped));
+    });
+    if (whole) continue;
+    for (std::int64_t j = i < 0 ? skip : 0; j < kRandomColumns && i + j < n; ++j)
+      factors[i + j] = buffer[j];
   }
 }
 
@@ -126,7 +147,7 @@ RETORT_INLINE void keep_factors(const DropoutRule& rule, std::uint32_t row, std:
 template <class T>
 RETORT_INLINE void apply_dropout(const DropoutRule& rule, std::uint32_t row, std::int64_t column,
                                  std::int64_t n, T* x) {
-  constexpr std::int64_t kBlock = 4 * kRandomColumns;
+  constexpr std::int64_t kBlock = 2 * kRandomColumns;
   const Vec<T> zero = broadcast<Vec<T>>(T(0));
   T factors[kBlock];
   for (std::int64_t begin = 0; begin < n; begin += kBlock) {

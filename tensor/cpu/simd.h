@@ -337,6 +337,7 @@ RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm256_set1_epi32(
 RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) {
   return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a.value, b.value), a.value))};
 }
+RETORT_INLINE VecU32 lower_half_up(VecU32 a) { return {_mm256_slli_epi32(a.value, 16)}; }
 
 struct VecU64 {
   static constexpr int kWidth = 4;
@@ -363,6 +364,7 @@ struct VecU32 {
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
 RETORT_INLINE VecF::Mask not_less(VecU32 a, VecU32 b) { return {_mm512_cmpge_epu32_mask(a.value, b.value)}; }
+RETORT_INLINE VecU32 lower_half_up(VecU32 a) { return {_mm512_slli_epi32(a.value, 16)}; }
 
 struct VecU64 {
   static constexpr int kWidth = 8;
@@ -390,6 +392,8 @@ struct VecU32 {
 };
 RETORT_INLINE VecU32 broadcast_u32(std::uint32_t x) { return {x}; }
 RETORT_INLINE bool not_less(VecU32 a, VecU32 b) { return a.value >= b.value; }
+/// The lower 16 bits in the place of the upper ones, zeros below.
+RETORT_INLINE VecU32 lower_half_up(VecU32 a) { return {a.value << 16}; }
 
 /// 64-bit lanes of which only the low halves count, unless it is said otherwise.
 struct VecU64 {

@@ -169,7 +169,7 @@ struct Attention {
     g.keys_after = c.keys_after;
     g.scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
     g.soft_cap = c.soft_cap;
-    g.dropout.drop_below = static_cast<std::uint32_t>(c.dropout * 4294967296.0);
+    g.dropout.drop_below = static_cast<std::uint32_t>(c.dropout * 65536.0);
     g.dropout.scale = 1 / (1 - c.dropout);
     g.dropout.site = {0x123456789ABCDEFull, 17, 5};
     g.dropout.row_offset = 1000;
@@ -203,8 +203,8 @@ struct Attention {
     const DropoutRule rule = args().dropout;
     if (rule.drop_below == 0) return 1;
     const auto at = static_cast<std::uint32_t>((rule.row_offset + row) * c.heads + head);
-    const PhiloxBlock block = random_block(rule.site, at, static_cast<std::uint32_t>(key / 4));
-    return block.word[key % 4] >= rule.drop_below ? rule.scale : 0;
+    const std::uint32_t bits = random_half(rule.site, at, static_cast<std::uint32_t>(key));
+    return bits >= rule.drop_below ? rule.scale : 0;
   }
   /// Compares everything with the formulas; counts elements that are off by more than the
   /// tolerance.

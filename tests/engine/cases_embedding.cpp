@@ -25,10 +25,7 @@ Tensor lookup_ids(std::int64_t rows) {
 
 bool kept(const DropoutRule& rule, const Shape& shape, std::int64_t index) {
   const std::int64_t columns = shape[-1], row = index / columns, column = index % columns;
-  const PhiloxBlock block =
-      random_block(rule.site, static_cast<std::uint32_t>(rule.row_offset + row),
-                   static_cast<std::uint32_t>(column / 4));
-  return block.word[column % 4] >= rule.drop_below;
+  return rule.keeps(static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(column));
 }
 
 Variable dropout_factors(const DropoutRule& rule, const Variable& x) {

@@ -169,6 +169,9 @@ TEST_CASE("philox: an op's bits are those of its place", "[base]") {
   const RandomSite site = {.seed = 3, .step = 5, .site = 7};
   const PhiloxBlock block = random_block(site, 11, 13), expected = philox({{13, 11, 7, 5}}, 3);
   for (int i = 0; i < 4; ++i) CHECK(block.word[i] == expected.word[i]);
+  // 32 columns have the halves of 16 words: column 117 is the 22nd of those that begin at word 48.
+  CHECK(random_half(site, 11, 101) == (random_block(site, 11, 13).word[1] & 0xFFFFu));
+  CHECK(random_half(site, 11, 117) == random_block(site, 11, 13).word[1] >> 16);
 }
 
 TEST_CASE("random stream: moments and ranges", "[base]") {

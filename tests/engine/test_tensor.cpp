@@ -204,7 +204,7 @@ TEST_CASE("tensor: operations check what they are given", "[tensor]") {
                  "[2, 4]"));
   CHECK(contains(error_of([&] { ops::dropout_rule(1, {}, 0); }), "[0, 1)"));
   CHECK(contains(error_of([&] { ops::dropout_rule(std::nan(""), {}, 0); }), "[0, 1)"));
-  CHECK(ops::dropout_rule(1 - 1e-12, {}, 0).drop_below == 0xFFFFFFFFu);
+  CHECK(ops::dropout_rule(1 - 1e-12, {}, 0).drop_below == 0xFFFFu);
   const Tensor labels = Tensor::from(std::vector<std::int32_t>{0, 3});
   CHECK(contains(error_of([&] { ops::cross_entropy(x, labels, 1); }), "label 3"));
   CHECK(contains(error_of([&] { ops::cross_entropy(x, {}, 1); }), "labels"));
