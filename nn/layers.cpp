@@ -1,11 +1,14 @@
 #include "nn/layers.h"
 
+#include <algorithm>
+
 #include "tensor/base/error.h"
 #include "tensor/ops.h"
 
 namespace retort {
 namespace {
 
+constexpr std::int64_t kSliceRows = 512;         // enough for products to run at full speed
 constexpr std::uint32_t kNextUse = 2654435761u;  // 2³²/φ: far from the sites of other names
 
 Variable quick_gelu(const Variable& x) { return x * sigmoid(x * 1.702); }
@@ -53,6 +56,15 @@ RmsNorm::RmsNorm(const Scope& scope, std::int64_t columns, double epsilon, bool 
 Embedding::Embedding(const Scope& scope, std::string_view name, std::int64_t rows,
                      std::int64_t columns)
     : table_(&(scope / name).add("weight", {rows, columns}, Init::normal, true)) {}
+
+Variable in_slices(const Variable& x, const std::function<Variable(const Variable&)>& f) {
+  const std::int64_t rows = x.shape()[0];
+  if (recording() || rows <= kSliceRows) return f(x);
+  Variables parts;
+  for (std::int64_t begin = 0; begin < rows; begin += kSliceRows)
+    parts.push_back(f(slice(x, 0, begin, std::min(rows, begin + kSliceRows))));
+  return concat(parts, 0);
+}
 
 Dropout::Dropout(const Scope& scope, std::string_view name, double probability, RowsOf rows)
     : probability_(probability), site_(random_site((scope / name).name())), rows_(rows) {}

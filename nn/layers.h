@@ -1,6 +1,7 @@
 // The layers that models share. Each adds its parameters to a Scope under Hugging Face's names.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -67,6 +68,11 @@ class Embedding {
  private:
   Parameter* table_;
 };
+
+/// f of x, where each row of the result depends on the same row of x alone. While nothing is
+/// recorded, f gets a few hundred rows at a time: what is wide between two layers takes little
+/// memory then. The bits are the same.
+Variable in_slices(const Variable& x, const std::function<Variable(const Variable&)>& f);
 
 /// Which rows of the whole optimiser step the rows of a tensor are: tokens or sequences.
 enum class RowsOf { tokens, sequences };

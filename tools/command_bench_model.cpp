@@ -53,6 +53,10 @@ struct BenchModel {
     Want want;
     want.logits = false;
     want.hidden = {static_cast<int>(network.config().layers)};
+    const NoGrad off;
+    const auto pass = [&] { network.forward(batch, want, {}); };
+    pass();
+    const double resident = resident_bytes();
     const std::vector<const Parameter*> matrices = matrices_of(network);
     double work = 0;
     std::map<std::int64_t, Variable> rows;
@@ -67,14 +71,10 @@ struct BenchModel {
         data[i] = static_cast<float>(random.normal());
       rows.emplace(inputs, numbers);
     }
-    const NoGrad off;
-    const auto pass = [&] { network.forward(batch, want, {}); };
     const auto products = [&] {
       for (const Parameter* matrix : matrices)
         linear(rows.at(matrix->shape[1]), matrix->variable, {}, product_with(*matrix));
     };
-    pass();
-    const double resident = resident_bytes();
     products();
     std::vector<double> passes, alone;
     for (std::int64_t round = 0; round < rounds; ++round) {

@@ -62,6 +62,14 @@ class LlamaLayer {
 
   Variable operator()(const Variable& x, const Ragged& ragged, const Positions& positions,
                       const Context& context, const LayerTrace& trace) const {
+    const Variable attended = x + attend(x, ragged, positions, context, trace);
+    if (!before_norm_) return attended + feed_forward(middle_norm_(attended));
+    return attended + (*after_norm_)(feed_forward((*before_norm_)(attended)));
+  }
+
+ private:
+  Variable attend(const Variable& x, const Ragged& ragged, const Positions& positions,
+                  const Context& context, const LayerTrace& trace) const {
     const Tensor& turns = sliding_ ? positions.sliding : positions.full;
     const Variable normed = attention_norm_(x);
     const Variable q = rotary(by_heads(query_norm_, query_(normed)), turns, heads_);
@@ -74,22 +82,18 @@ class LlamaLayer {
                                                     .sliding_window = window_,
                                                     .soft_cap = cap_,
                                                     .dropout = dropout_.rule(context)}));
-    if (!before_norm_) {
-      const Variable attended = x + mixed;
-      return attended + feed_forward(middle_norm_(attended));
-    }
-    const Variable attended = x + middle_norm_(mixed);
-    return attended + (*after_norm_)(feed_forward((*before_norm_)(attended)));
+    return before_norm_ ? middle_norm_(mixed) : mixed;
   }
-
- private:
   // The norm of each head, if there is one.
   Variable by_heads(const std::optional<RmsNorm>& norm, const Variable& x) const {
     if (!norm) return x;
     const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
     return reshape((*norm)(reshape(x, {-1, head_dim_})), {rows, columns});
   }
-  Variable feed_forward(const Variable& x) const { return down_(activation_(gate_(x)) * up_(x)); }
+  Variable feed_forward(const Variable& x) const {
+    return in_slices(
+        x, [this](const Variable& rows) { return down_(activation_(gate_(rows)) * up_(rows)); });
+  }
 
   std::int64_t heads_, key_heads_, head_dim_;
   bool sliding_;

@@ -106,6 +106,15 @@ TEST_CASE("A Decoder is a few numbers and a Llama on disk", "[model]") {
         numbers(model->forward(batch, {}, {}).logits));
 }
 
+TEST_CASE("A long batch has the same bits where nothing is recorded", "[model]") {
+  // Feed-forward networks get it in slices then, the last one a short one.
+  const auto model = random_model(config_of(with("llama")), 5);
+  const auto batch = batch_of(random_sequences({700, 340, 1}, model->config(), 6), *model);
+  const auto recorded = numbers(model->forward(batch, {}, {}).logits);
+  const NoGrad off;
+  CHECK(numbers(model->forward(batch, {}, {}).logits) == recorded);
+}
+
 TEST_CASE("Rotations slow down as a configuration says", "[model]") {
   const auto frequencies = [](const Rope& rope) { return numbers(rope_frequencies(rope, 8)); };
   const auto plain = frequencies({.theta = 10000});
