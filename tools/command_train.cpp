@@ -98,7 +98,7 @@ struct Training {
   int run() {
     apply_threads(recipe.threads);
     std::unique_ptr<Progress> progress;
-    double loss = 0, accuracy = 0, tokens = 0, seconds = 0;
+    double loss = 0, score = 0, tokens = 0, seconds = 0;
     std::int64_t examples = 0, shown_epoch = 0;
     const auto line = [&](const std::string& text) {
       if (quiet) return;
@@ -117,12 +117,12 @@ struct Training {
       if (!progress) return;
       if (step.epoch != shown_epoch) {  // means over the epoch so far
         shown_epoch = step.epoch;
-        loss = accuracy = 0;
+        loss = score = 0;
         examples = 0;
       }
       ++examples;
       loss += step.loss;
-      accuracy += step.accuracy;
+      score += step.accuracy;
       tokens = 0.95 * tokens + static_cast<double>(step.tokens);
       seconds = 0.95 * seconds + step.seconds;
       const auto count = static_cast<double>(examples);
@@ -131,7 +131,8 @@ struct Training {
                         .step = step.step,
                         .steps = step.steps,
                         .loss = loss / count,
-                        .accuracy = accuracy / count,
+                        .score = score / count,
+                        .score_name = metric_names(problem).first,
                         .tokens_per_second = tokens / seconds});
     };
     callbacks.epoch = [&](const EpochReport& epoch) { line(epoch_line(epoch, problem)); };

@@ -39,7 +39,7 @@ struct TrainTokenizer {
       ProgressState state;
       state.step = done;
       state.steps = all;
-      state.loss = state.accuracy = std::nan("");
+      state.loss = state.score = std::nan("");
       bar.update(state);
     };
     if (kind == "bpe") return {train_bpe(texts, {vocab_size, min_frequency}, progress), "the trained tokenizer"};

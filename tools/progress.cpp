@@ -77,7 +77,7 @@ std::string progress_line(const std::string& label, const ProgressState& state, 
       {1, state.epochs == 0 ? "" : "epoch " + std::to_string(state.epoch) + "/" + std::to_string(state.epochs)},
       {4, "step " + std::to_string(state.step) + "/" + std::to_string(state.steps)},
       {0, std::isnan(state.loss) ? "" : formatted("loss %.4f", state.loss)},
-      {3, std::isnan(state.accuracy) ? "" : formatted("accuracy %.3f", state.accuracy)},
+      {3, std::isnan(state.score) ? "" : state.score_name + formatted(" %.3f", state.score)},
       {6, state.epochs == 0 ? "" : formatted("%.0f tokens/s", state.tokens_per_second)},
       {2, format_duration(seconds_left) + " left"},
   };

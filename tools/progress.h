@@ -12,7 +12,8 @@ namespace retort {
 struct ProgressState {
   int epoch = 0, epochs = 0;  ///< counted from 1; no epochs: not shown
   std::int64_t step = 0, steps = 0;
-  double loss = 0, accuracy = 0;  ///< NaN: not shown
+  double loss = 0, score = 0;  ///< NaN: not shown
+  const char* score_name = "accuracy";
   double tokens_per_second = 0;
 };
 
@@ -22,7 +23,7 @@ std::string format_duration(double seconds);
 enum class Bar { none, ascii, unicode };
 
 /// One line of at most `width` columns. Where it is narrow, the bar goes first, then the speed, the
-/// accuracy, the step; loss and epoch stay longest.
+/// score, the step; loss and epoch stay longest.
 std::string progress_line(const std::string& label, const ProgressState& state, double seconds_left,
                           int width, Bar bar);
 

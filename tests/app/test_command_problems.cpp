@@ -73,6 +73,9 @@ TEST_CASE("A classifier of label sets is trained, distilled, compared and asked"
   INFO(ran.err);
   CHECK(ran.status == 0);
   CHECK(contains(ran.err, "micro_f1"));
+  for (const std::string& line : lines_of(ran.err))
+    if (contains(line, "tokens/s")) CHECK(contains(line, "exact_match 0."));
+  CHECK(contains(ran.err, "tokens/s"));
   const Json config = Json::parse_file(fs::path(world.at("sets")) / "config.json");
   CHECK(config.get("problem_type", "") == "multi_label_classification");
   CHECK(config.find("id2label")->get("2", "") == "invoice");

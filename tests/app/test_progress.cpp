@@ -8,7 +8,7 @@ namespace retort {
 namespace {
 
 ProgressState sample() {
-  return {.epoch = 2, .epochs = 3, .step = 345, .steps = 690, .loss = 0.51234, .accuracy = 0.8125, .tokens_per_second = 2345.6};
+  return {.epoch = 2, .epochs = 3, .step = 345, .steps = 690, .loss = 0.51234, .score = 0.8125, .tokens_per_second = 2345.6};
 }
 
 // Columns of a line whose characters are all one column wide.
@@ -45,9 +45,17 @@ TEST_CASE("a progress line drops what matters least first", "[progress]") {
   CHECK(progress_line("distill", sample(), 245, 3, Bar::ascii).empty());
 }
 
+TEST_CASE("a score goes by its name", "[progress]") {
+  ProgressState state = sample();
+  state.score_name = "exact_match";
+  const std::string line = progress_line("train", state, 245, 160, Bar::none);
+  CHECK(line.find("  exact_match 0.812  ") != std::string::npos);
+  CHECK(line.find("accuracy") == std::string::npos);
+}
+
 TEST_CASE("absent figures are left out", "[progress]") {
   ProgressState state = sample();
-  state.accuracy = std::nan("");
+  state.score = std::nan("");
   CHECK(progress_line("train", state, std::nan(""), 160, Bar::ascii).find("accuracy") == std::string::npos);
 }
 
