@@ -43,13 +43,22 @@ inline constexpr SafetensorsDType kSafetensorsDTypes[] = {
     {"F4", 4, std::nullopt},
 };
 
+/// Bytes of a name in a message.
+inline constexpr std::size_t kLongestName = 120;
+
 /// A name from a file as it stands in messages: quoted, on one line, and not longer than a line.
 inline std::string shown_name(std::string_view name) {
-  constexpr std::size_t kMax = 120;
-  if (name.size() <= kMax) return json_quote(name);
-  std::size_t cut = kMax;
+  if (name.size() <= kLongestName) return json_quote(name);
+  std::size_t cut = kLongestName;
   while (cut > 0 && (static_cast<unsigned char>(name[cut]) & 0xC0) == 0x80) --cut;
   return json_quote(std::string(name.substr(0, cut)) + "...");
 }
+
+/// Whether a file's text is what Git leaves in place of a large one, and what is said then.
+inline bool is_pointer(std::string_view text) {
+  return text.starts_with("version https://git-lfs");
+}
+inline constexpr const char* kPointer =
+    ": is a pointer of Git LFS, not the file itself; download it (git lfs pull)";
 
 }  // namespace retort

@@ -141,6 +141,8 @@ Metadata read_metadata(const Json& metadata, const std::string& name) {
 
 // The header's text. Errors: no room for it in the file, or longer than a reader accepts.
 std::string_view header_text(std::span<const std::byte> file, const std::string& name) {
+  const std::string_view all(reinterpret_cast<const char*>(file.data()), file.size());
+  check(!is_pointer(all), name, kPointer);
   check(file.size() >= kLengthBytes, name, ": expected a safetensors file, found only ",
         file.size(), " bytes");
   std::uint64_t length = 0;
@@ -150,8 +152,7 @@ std::string_view header_text(std::span<const std::byte> file, const std::string&
         " follow; the file is cut short or isn't in the safetensors format");
   check(length <= kMaxSafetensorsHeader, name, ": its header takes ", length,
         " bytes, more than the ", kMaxSafetensorsHeader, " that are read");
-  const std::string_view text(reinterpret_cast<const char*>(file.data()) + kLengthBytes,
-                              static_cast<std::size_t>(length));
+  const std::string_view text = all.substr(kLengthBytes, static_cast<std::size_t>(length));
   check(text.starts_with('{'), name,
         ": expected a header that begins with {; isn't in the safetensors format");
   std::ptrdiff_t separators = 0;

@@ -411,8 +411,7 @@ WeightContent parse_torch_file(std::span<const std::byte> file, const std::strin
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   if (text.starts_with(kZipMagic)) return parse_archive(file, name);
   if (text.starts_with('\x80')) return parse_old(file, name);
-  check(!text.starts_with("version https://git-lfs"), name,
-        ": is a pointer of Git LFS, not the file itself; download it (git lfs pull)");
+  check(!is_pointer(text), name, kPointer);
   fail(name, ": expected *.safetensors or a file that torch.save wrote, found something else of ", file.size(),
        " bytes");
 }

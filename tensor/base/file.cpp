@@ -21,6 +21,9 @@ void check_call(bool succeeded, const std::filesystem::path& path, const char* w
   if (!succeeded) fail(path.string(), what, reason());
 }
 
+// For reading: a pipe without a writer is refused like everything else that is no file, not waited for.
+constexpr int kRead = O_RDONLY | O_NONBLOCK;
+
 // A descriptor that closes itself.
 class Descriptor {
  public:
@@ -50,7 +53,7 @@ std::size_t regular_file_size(int descriptor, const std::filesystem::path& path)
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path, std::size_t limit) {
-  const Descriptor file(path, O_RDONLY);
+  const Descriptor file(path, kRead);
   check(file.get() >= 0, path.string(), ": can't be opened: ", reason());
   const std::size_t size = regular_file_size(file.get(), path);
   check(size <= limit, path.string(), ": has ", size, " bytes, more than the ", limit,
@@ -109,7 +112,7 @@ void sync_directory(const std::filesystem::path& path) {
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  Descriptor file(path, O_RDONLY);
+  Descriptor file(path, kRead);
   check(file.get() >= 0, path.string(), ": can't be opened: ", reason());
   size_ = regular_file_size(file.get(), path);
   if (size_ > 0) {

@@ -235,6 +235,20 @@ TEST_CASE("A megabyte of combining marks works or fails soon", "[command][bad]")
   CHECK(ran.seconds < 20);
 }
 
+TEST_CASE("A pipe that stands where a file should is refused, not waited for", "[command][bad]") {
+  const World world("bad-pipe");
+  const fs::path broken = copy_of_teacher(world, "broken");
+  for (const std::string file : {"config.json", "model.safetensors", "tokenizer.json"}) {
+    INFO(file);
+    fs::remove(broken / file);
+    REQUIRE(::mkfifo((broken / file).c_str(), 0600) == 0);
+    CHECK(contains(eval_complaint(world, "broken"), file + ": expected a file"));
+    copy_of_teacher(world, "broken");
+  }
+  REQUIRE(::mkfifo(world.at("pipe.safetensors").c_str(), 0600) == 0);
+  CHECK(contains(complaint_of({"inspect", world.at("pipe.safetensors")}), "expected a file"));
+}
+
 TEST_CASE("An output that can't be written leaves what was there", "[command][bad]") {
   const World world("bad-output");
   const Arguments predict = {"predict", "--model",          world.at("teacher"),

@@ -272,6 +272,8 @@ TEST_CASE("safetensors: files that are cut") {
   }
   CHECK(contains(message_of(""), "found only 0 bytes"));
   CHECK(contains(message_of(std::string(8, '\xFF')), "only 0 follow"));
+  CHECK(contains(message_of("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n"),
+                 "is a pointer of Git LFS, not the file itself"));
   CHECK(contains(message_of("<!DOCTYPE html><html>404</html>"), "isn't in the safetensors format"));
 
   const Folder folder;
