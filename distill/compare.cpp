@@ -29,10 +29,11 @@ struct Candidate {
   std::vector<float> logits;
 };
 
-Candidate open_candidate(const std::string& path) {
+Candidate open_candidate(const std::string& path, std::vector<std::string>& warnings) {
   ModelDirectory directory = ModelDirectory::open_classifier(path);
   LoadedModel loaded = load_model(directory.path, directory.config, {.frozen = true});
   check_trained_head(loaded.report, path);
+  for (const std::string& warning : directory.facts.warnings(path)) warnings.push_back(warning);
   return {std::move(directory), std::move(loaded.model), {}, {}};
 }
 
@@ -183,7 +184,7 @@ SamplePrediction predict_sample(const Table& table, const Row& row,
 
 Report compare_models(const CompareOptions& options, std::vector<std::string>& warnings) {
   std::vector<Candidate> candidates;
-  for (const std::string& directory : options.directories) candidates.push_back(open_candidate(directory));
+  for (const std::string& directory : options.directories) candidates.push_back(open_candidate(directory, warnings));
   const LabelMap labels(candidates[0].directory.config.labels);
   const Problem problem = candidates[0].directory.config.problem;
   for (const Candidate& other : candidates) {

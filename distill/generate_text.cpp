@@ -50,8 +50,9 @@ class Writer {
 }  // namespace
 
 TokenSequence encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
-                            std::int64_t positions) {
+                            std::int64_t positions, std::optional<std::int32_t> bos) {
   TokenSequence sequence{tokenizer.encode(prompt).ids, {}};
+  if (sequence.ids.empty() && bos) sequence.ids.push_back(*bos);
   check(!sequence.ids.empty(), "the prompt has no tokens; write something to go on with");
   const auto length = static_cast<std::int64_t>(sequence.ids.size());
   check(length < positions, "the prompt has ", length, " tokens and the model ", positions,

@@ -1,7 +1,9 @@
 // Text that a model writes behind prompts: ids from nn/generate.h as text, whole or as it comes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,10 +27,10 @@ struct TextCallbacks {
   std::function<bool()> should_stop = {};
 };
 
-/// A prompt's ids with the tokenizer's special tokens. Errors: there are none, or as many as the
-/// model has positions.
+/// A prompt's ids with the tokenizer's special tokens, or where there are none `bos`, as in
+/// transformers. Errors: there is none of either; as many as the model has positions.
 TokenSequence encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
-                            std::int64_t positions);
+                            std::int64_t positions, std::optional<std::int32_t> bos = {});
 
 /// Goes on with prompts until one of `stop_strings` has been written, wherever tokens begin and
 /// end, or the options say so. A prompt that ends in the midst of a word is gone on with there.

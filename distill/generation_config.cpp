@@ -45,14 +45,17 @@ bool equal(const Json& a, const Json& b) {
   return a.is_number() && b.is_number() ? a.as_number("") == b.as_number("") : a == b;
 }
 
+std::int32_t read_id(const Json& json, const std::string& what, std::int64_t vocab) {
+  const std::int64_t id = json.as_integer(what);
+  check(id >= 0 && id < vocab, what, ": expected an id below ", vocab, ", found ", id);
+  return static_cast<std::int32_t>(id);
+}
+
 // One id or a list of them.
 std::vector<std::int32_t> read_ids(const Json& json, const std::string& what, std::int64_t vocab) {
   std::vector<std::int32_t> ids;
-  for (const Json& item : json.is_array() ? json.as_array(what) : Json::Array{json}) {
-    const std::int64_t id = item.as_integer(what);
-    check(id >= 0 && id < vocab, what, ": expected an id below ", vocab, ", found ", id);
-    ids.push_back(static_cast<std::int32_t>(id));
-  }
+  for (const Json& item : json.is_array() ? json.as_array(what) : Json::Array{json})
+    ids.push_back(read_id(item, what, vocab));
   return ids;
 }
 
@@ -69,7 +72,10 @@ void read_options(ConfigKeys& keys, GenerateOptions& options) {
   keys.size("max_new_tokens", options.max_new_tokens, kMostTokens);
   keys.size("min_new_tokens", options.min_new_tokens, kMostTokens, 0);
   keys.size("max_length", options.max_length, kMostTokens, 0);
+  if (keys.find("max_new_tokens")) options.max_length = 0;
+  else if (options.max_length > 0) options.max_new_tokens = options.max_length;
   keys.size("min_length", options.min_length, kMostTokens, 0);
+  if (keys.find("min_new_tokens")) options.min_length = 0;
   keys.number("repetition_penalty", options.repetition_penalty, kLeastNumber, kMostNumber);
   keys.size("no_repeat_ngram_size", options.no_repeat_ngram_size, kMostTokens, 0);
   keys.flag("do_sample", options.sample);
@@ -90,29 +96,53 @@ std::vector<std::string> read_strings(const Json& json, const std::string& what)
   return texts;
 }
 
+void read_tokens(ConfigKeys& keys, const ModelConfig& config, GenerationConfig& found) {
+  const auto id = [&](const char* key) -> std::optional<std::int32_t> {
+    const Json* value = keys.find(key);
+    if (!value) return std::nullopt;
+    return read_id(*value, keys.file() + ": " + key, config.vocab_size);
+  };
+  if (const Json* ids = keys.find("eos_token_id"))
+    found.options.eos = read_ids(*ids, keys.file() + ": eos_token_id", config.vocab_size);
+  // Nothing is padded here, and some files say -1.
+  if (const Json* pad = keys.find("pad_token_id")) pad->as_integer(keys.file() + ": pad_token_id");
+  const auto bos = id("bos_token_id"), start = id("decoder_start_token_id");
+  if (bos) found.bos = bos;
+  if (start) found.decoder_start = *start;
+  else if (bos) found.decoder_start = *bos;
+}
+
+void read_all(ConfigKeys& keys, const ModelConfig& config, GenerationConfig& found) {
+  read_options(keys, found.options);
+  read_tokens(keys, config, found);
+  if (const Json* texts = keys.find("stop_strings"))
+    found.stop_strings = read_strings(*texts, keys.file() + ": stop_strings");
+  for (const Unsupported& other : unsupported())
+    if (const Json* value = keys.find(other.key); value && !equal(*value, other.neutral))
+      found.warnings.push_back(keys.file() + ": " + other.key +
+                               " isn't supported and changes nothing");
+}
+
 }  // namespace
 
 GenerationConfig GenerationConfig::read(const std::filesystem::path& directory,
                                         const ModelConfig& config) {
   GenerationConfig found;
-  std::vector<std::int32_t>& eos = found.options.eos;
+  const Json none = Json::Object{};
+  const Json& model = config.raw.is_object() ? config.raw : none;
+  ConfigKeys of_model(model, (directory / "config.json").string());
   if (const auto path = directory / "generation_config.json"; std::filesystem::exists(path)) {
+    // The ids alone; the rest is as the file says, even by saying nothing.
+    read_tokens(of_model, config, found);
+    found.decoder_start = config.decoder_start_token_id;
     const Json json = Json::parse_file(path);
-    const std::string& file = path.string();
-    check(json.is_object(), file, ": expected an object, found a ", json.kind());
-    ConfigKeys keys(json, file);
-    read_options(keys, found.options);
-    if (const Json* ids = keys.find("eos_token_id"))
-      eos = read_ids(*ids, file + ": eos_token_id", config.vocab_size);
-    if (const Json* texts = keys.find("stop_strings"))
-      found.stop_strings = read_strings(*texts, file + ": stop_strings");
-    for (const Unsupported& other : unsupported())
-      if (const Json* value = keys.find(other.key); value && !equal(*value, other.neutral))
-        found.warnings.push_back(file + ": " + other.key + " isn't supported and changes nothing");
+    check(json.is_object(), path.string(), ": expected an object, found a ", json.kind());
+    ConfigKeys keys(json, path.string());
+    read_all(keys, config, found);
+  } else {
+    read_all(of_model, config, found);
+    found.decoder_start = config.decoder_start_token_id;
   }
-  if (const Json* ids = config.raw.find("eos_token_id"); eos.empty() && ids && !ids->is_null())
-    eos =
-        read_ids(*ids, (directory / "config.json").string() + ": eos_token_id", config.vocab_size);
   return found;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "distill/data/labels.h"
+#include "distill/replace_directory.h"
 #include "nn/weights/load.h"
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
@@ -43,6 +44,7 @@ DirectoryFacts DirectoryFacts::read(const std::filesystem::path& directory) {
   const Json json = Json::parse_file(path);
   try {
     facts.random = json.get("initialised", "trained") == "random";
+    facts.fresh_head = json.get("head", "trained") == "fresh";
     const std::int64_t length = json.get("max_length", 0);
     check(length >= 0 && length <= 1 << 24, "max_length: expected a length, found ", length);
     facts.max_length = static_cast<int>(length);
@@ -56,9 +58,17 @@ DirectoryFacts DirectoryFacts::read(const std::filesystem::path& directory) {
 void DirectoryFacts::write(const std::filesystem::path& directory) const {
   Json json = Json::Object{};
   json["initialised"] = random ? "random" : "trained";
+  if (fresh_head) json["head"] = "fresh";
   if (max_length > 0) json["max_length"] = max_length;
   json["pair_style"] = name(pair_style);
   replace_file(directory / "retort.json", json.dump(2) + "\n");
+}
+
+std::vector<std::string> DirectoryFacts::warnings(const std::filesystem::path& directory) const {
+  if (!random && !fresh_head) return {};
+  return {directory.string() + (random ? ": was initialised at random and never trained"
+                                       : ": its head was made anew and never trained") +
+          "; what it says is chance"};
 }
 
 void check_vocabulary(const Tokenizer& tokenizer, const ModelConfig& config, const std::string& where) {
@@ -104,10 +114,12 @@ int ModelDirectory::max_length(int wanted) const {
 }
 
 void write_model_directory(const std::filesystem::path& path, const Model& model,
-                           const Tokenizer& tokenizer, const DirectoryFacts& facts) {
+                           const Tokenizer& tokenizer, const DirectoryFacts& facts,
+                           const CompanionFiles& companions) {
   std::filesystem::create_directories(path);
   save_model(model, path);
   tokenizer.save(path, model.config().model_type, model.config().token_types > 0);
+  companions.write(path, model.config().task, tokenizer);
   facts.write(path);
 }
 
@@ -118,6 +130,7 @@ bool is_model_file(const std::string& name) {
   for (const char* own : {"config.json", "retort.json", "tokenizer.json", "tokenizer_config.json",
                           "vocab.txt", "model.safetensors.index.json"})
     if (name == own) return true;
+  if (CompanionFiles::has(name)) return true;
   return name.starts_with("model") && name.ends_with(".safetensors");
 }
 
@@ -142,28 +155,25 @@ void check_new_model_directory(const std::filesystem::path& path, bool overwrite
 }
 
 void create_model_directory(const std::filesystem::path& path, const Model& model,
-                            const Tokenizer& tokenizer, const DirectoryFacts& facts, bool overwrite,
+                            const Tokenizer& tokenizer, const DirectoryFacts& facts,
+                            const CompanionFiles& companions, bool overwrite,
                             const std::function<bool()>& proceed) {
-  check_new_model_directory(path, overwrite);
   const auto final_path = without_slash(path);
   const auto folder = final_path.parent_path();
   const std::string name = final_path.filename().string();
-  const auto building = folder / ("." + name + ".building"), old = folder / ("." + name + ".old");
+  const auto building = folder / ("." + name + ".building"), aside = folder / ("." + name + ".old");
+  restore_directory(final_path, aside);
+  check_new_model_directory(path, overwrite);
   std::filesystem::remove_all(building);  // left by a process that was killed
-  std::filesystem::remove_all(old);
   try {
-    write_model_directory(building, model, tokenizer, facts);
+    write_model_directory(building, model, tokenizer, facts, companions);
     check(proceed(), path.string(), ": interrupted; nothing was written");
-    if (std::filesystem::exists(final_path)) std::filesystem::rename(final_path, old);
-    std::filesystem::rename(building, final_path);
+    replace_directory(final_path, building, aside);
   } catch (...) {
     std::error_code ignored;
-    if (!std::filesystem::exists(final_path)) std::filesystem::rename(old, final_path, ignored);
     std::filesystem::remove_all(building, ignored);
     throw;
   }
-  sync_directory(folder);
-  std::filesystem::remove_all(old);
 }
 
 }  // namespace retort

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "distill/companion_files.h"
 #include "nn/config.h"
 #include "nn/model.h"
 #include "tokenizer/tokenizer.h"
@@ -26,12 +28,16 @@ const char* flag_name(Problem problem);
 
 /// retort.json. A directory without one was made elsewhere.
 struct DirectoryFacts {
-  bool random = false;  ///< initialised at random and never trained
+  bool random = false;      ///< initialised at random and never trained
+  bool fresh_head = false;  ///< the head was made anew and never trained
   int max_length = 0;   ///< what it was trained with; 0: unknown
   PairStyle pair_style = PairStyle::segments;
 
   static DirectoryFacts read(const std::filesystem::path& directory);
   void write(const std::filesystem::path& directory) const;
+  /// What whoever runs the model of `directory` should know: that its head's answers, or all of it,
+  /// are chance. Empty where nothing is wrong.
+  std::vector<std::string> warnings(const std::filesystem::path& directory) const;
 };
 
 /// What describes a model besides its weights.
@@ -56,18 +62,21 @@ struct ModelDirectory {
 /// read beyond the table; many fewer mean another vocabulary.
 void check_vocabulary(const Tokenizer& tokenizer, const ModelConfig& config, const std::string& where);
 
-/// Writes a whole directory, file by file: weights, config, tokenizer files, facts.
+/// Writes a whole directory, file by file: weights, config, tokenizer files, facts, and what another
+/// directory had for those who write with the model.
 void write_model_directory(const std::filesystem::path& path, const Model& model,
-                           const Tokenizer& tokenizer, const DirectoryFacts& facts);
+                           const Tokenizer& tokenizer, const DirectoryFacts& facts,
+                           const CompanionFiles& companions = {});
 
 /// Error unless a new model may be written as `path`: nothing is there, an empty folder or, with
 /// `overwrite`, a folder with a model and nothing else.
 void check_new_model_directory(const std::filesystem::path& path, bool overwrite);
-/// The same as a whole: built as a hidden sibling and renamed, so that `path` is either what it was
-/// or the new model. `proceed` is asked before that; false: nothing is left. Errors: those of
-/// check_new_model_directory.
+/// The same as a whole: built as a hidden sibling and renamed (see replace_directory), so that `path`
+/// is either what it was or the new model. `proceed` is asked before that; false: nothing is left.
+/// Errors: those of check_new_model_directory.
 void create_model_directory(const std::filesystem::path& path, const Model& model,
-                            const Tokenizer& tokenizer, const DirectoryFacts& facts, bool overwrite,
+                            const Tokenizer& tokenizer, const DirectoryFacts& facts,
+                            const CompanionFiles& companions, bool overwrite,
                             const std::function<bool()>& proceed);
 
 }  // namespace retort

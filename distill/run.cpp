@@ -24,7 +24,8 @@ struct Ingredients {
   std::unique_ptr<Model> teacher;
   std::unique_ptr<Model> model;  // the one that learns
   std::optional<Tokenizer> tokenizer;
-  DirectoryFacts facts;  // of the result
+  DirectoryFacts facts;  // of the result, and what it takes along
+  CompanionFiles companions;
   Examples train;
   std::optional<Examples> dev;
 };
@@ -99,6 +100,7 @@ class Preparation {
     if (!recipe_.lr) recipe_.lr = random ? kRateRandom : kRateTrained;
     recipe_.max_length = directory.max_length(recipe_.max_length.value_or(0));
     if (!recipe_.pair_style) recipe_.pair_style = name(directory.facts.pair_style);
+    result_.companions = CompanionFiles::read(directory.path);
     result_.facts.max_length = *recipe_.max_length;
     result_.facts.pair_style = parse_pair_style(*recipe_.pair_style);
   }
@@ -162,8 +164,8 @@ class Preparation {
     report(loaded.report, teacher.path.string());
     check(teacher.facts.random || keeps_head(teacher, loaded.report), teacher.path.string(),
           ": has no trained classification head and can't teach; run retort train on it first");
-    if (teacher.facts.random)
-      say(teacher.path.string() + ": was initialised at random and never trained; it has nothing to teach");
+    for (const std::string& warning : teacher.facts.warnings(teacher.path))
+      say(warning + ": it has nothing to teach");
     result_.teacher = std::move(loaded.model);
     if (recipe_.student.empty()) {
       check(!recipe_.head.any(),
@@ -226,8 +228,10 @@ void open_output(const Recipe& recipe, const RunOptions& options) {
 void check_same_recipe(const Recipe& recipe) {
   const fs::path saved = fs::path(recipe.out) / "recipe.json";
   if (!fs::exists(saved)) return;
-  const std::string difference =
-      Recipe::parse(Json::parse_file(saved), saved.string()).difference(recipe);
+  Recipe before = Recipe::parse(Json::parse_file(saved), saved.string());
+  // A run that didn't say had single labels: there was nothing else.
+  if (before.problem.empty()) before.problem = flag_name(Problem::single_label);
+  const std::string difference = before.difference(recipe);
   check(difference.empty(), saved.string(), ": ", difference,
         "; resume with the recipe that the run was started with, or use another --out");
 }
@@ -262,7 +266,8 @@ RunSummary run_recipe(Recipe recipe, const RunOptions& options, const RunCallbac
                    .epoch = callbacks.epoch,
                    .should_stop = callbacks.should_stop,
                    .keep = [&](const Model& model) {
-                     write_model_directory(out, model, *prepared.tokenizer, prepared.facts);
+                     write_model_directory(out, model, *prepared.tokenizer, prepared.facts,
+                                           prepared.companions);
                    }});
   const auto newest = newest_checkpoint(out);
   const bool finished = options.resume && newest && newest->step == trainer.total_steps();

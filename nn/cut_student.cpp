@@ -5,7 +5,9 @@
 
 #include "nn/architecture.h"
 #include "nn/bert_to_distilbert.h"
+#include "nn/fits_memory.h"
 #include "nn/kept_units.h"
+#include "nn/renumbered_ids.h"
 #include "tensor/base/error.h"
 
 namespace retort {
@@ -64,42 +66,19 @@ void keep_vocabulary(ModelConfig& config, const std::vector<std::int32_t>& kept)
     check(kept[i] >= 0 && kept[i] < config.vocab_size && (i == 0 || kept[i] > kept[i - 1]),
           "student: the words to keep: expected ascending ids below ", config.vocab_size,
           ", found ", kept[i]);
-  const auto renumbered = [&](std::int64_t id) -> Json {
-    const auto found = std::lower_bound(kept.begin(), kept.end(), id);
-    return found != kept.end() && *found == id
-               ? Json(static_cast<std::int64_t>(found - kept.begin()))
-               : Json();
-  };
-  if (config.raw.is_object()) {
-    Json::Object members;
-    for (const auto& [key, value] : config.raw.as_object("config.json")) {
-      Json changed = value;
-      if (key.ends_with("_token_id") && value.is_integer()) {
-        changed = renumbered(value.as_integer(key));
-      } else if (key.ends_with("_token_id") && value.is_array()) {
-        changed = Json::Array{};
-        for (const Json& id : value.as_array(key))
-          if (const Json moved = renumbered(id.as_integer(key)); !moved.is_null())
-            changed.push_back(moved);
-      }
-      members.emplace_back(key, std::move(changed));
-    }
-    config.raw = Json(std::move(members));
-  }
+  if (config.raw.is_object()) config.raw = renumbered_ids(config.raw, kept, "config.json");
   if (config.pad_token_id) {
-    const Json pad = renumbered(*config.pad_token_id);
-    check(config.first_position == 0 || pad == Json(*config.pad_token_id),
-          "student: ", config.model_type, "'s positions begin behind the padding token ",
-          *config.pad_token_id, ", so all words before it have to be kept");
-    config.pad_token_id =
-        pad.is_null() ? std::nullopt : std::optional(pad.as_integer("pad_token_id"));
+    const auto pad = renumbered(*config.pad_token_id, kept);
+    check(config.first_position == 0 || pad == config.pad_token_id, "student: ", config.model_type,
+          "'s positions begin behind the padding token ", *config.pad_token_id,
+          ", so all words before it have to be kept");
+    config.pad_token_id = pad;
   }
-  const Json start = renumbered(config.decoder_start_token_id);
-  check(!start.is_null() || !config.has_decoder(), "student: the words to keep: expected id ",
+  const auto start = renumbered(config.decoder_start_token_id, kept);
+  check(start || !config.has_decoder(), "student: the words to keep: expected id ",
         config.decoder_start_token_id, " among them, with which ", config.model_type,
         "'s decoder begins");
-  config.decoder_start_token_id =
-      start.is_null() ? 0 : start.as_integer("decoder_start_token_id");  // 0: nothing begins there
+  config.decoder_start_token_id = start.value_or(0);  // 0: nothing begins there
   config.vocab_size = static_cast<std::int64_t>(kept.size());
 }
 
@@ -132,21 +111,19 @@ ModelConfig student_config(const Model& teacher, const Architecture& architectur
 class Cutter {
  public:
   Cutter(const Model& teacher, const Architecture& architecture, Model& student,
-         const CutOptions& options, const std::vector<int>& decoder_layers,
-         std::vector<std::string>& notes)
+         const CutOptions& options, const std::vector<int>& decoder_layers)
       : teacher_(teacher),
         student_(student),
         architecture_(architecture),
         options_(options),
-        notes_(notes),
         axes_(axes_of(teacher)),
         stacks_({{layers_prefix(teacher), &options.layers},
                  {decoder_layers_prefix(teacher), &decoder_layers}}),
         kept_({teacher.config().head_size(), teacher.config().heads / teacher.config().key_heads()},
               axes_.pinned_head(), options.vocabulary) {}
 
-  /// Whether parts of the body were made anew.
-  bool operator()() {
+  /// Fills the student; `result` learns what was made anew.
+  void operator()(CutStudent& result) {
     for (Parameter& parameter : student_.parameters())
       if (!is_fresh(parameter)) {
         const Parameter& from = source(parameter.name);
@@ -156,8 +133,12 @@ class Cutter {
     for (Parameter& parameter : student_.parameters()) {
       if (is_fresh(parameter)) {
         initialize(parameter, student_.config().initializer_range, options_.seed);
-        if (parameter.part == Part::head) notes_.push_back(parameter.name + " was made anew");
-        else ++fresh_of_body;
+        if (parameter.part == Part::head) {
+          result.notes.push_back(parameter.name + " was made anew");
+          result.fresh_head = true;
+        } else {
+          ++fresh_of_body;
+        }
         continue;
       }
       const Parameter& from = source(parameter.name);
@@ -166,12 +147,13 @@ class Cutter {
             parameter.shape, ", found ", taken.shape());
       parameter.variable = Variable::parameter(taken.clone());
     }
-    if (fresh_of_body > 0)
-      notes_.push_back(std::to_string(fresh_of_body) +
-                       " parameters of the body have other sizes than the teacher's and were made "
-                       "anew from seed " +
-                       std::to_string(options_.seed));
-    return fresh_of_body > 0;
+    result.fresh_body = fresh_of_body > 0;
+    if (result.fresh_body)
+      result.notes.push_back(
+          std::to_string(fresh_of_body) +
+          " parameters of the body have other sizes than the teacher's and were made "
+          "anew from seed " +
+          std::to_string(options_.seed));
   }
 
  private:
@@ -223,7 +205,6 @@ class Cutter {
   Model& student_;
   const Architecture& architecture_;
   const CutOptions& options_;
-  std::vector<std::string>& notes_;
   Axes axes_;
   // What the names of a stack's layers begin with, and which of the teacher's are kept.
   std::vector<std::pair<std::string, const std::vector<int>*>> stacks_;
@@ -248,10 +229,10 @@ CutStudent cut_student(const Model& teacher, const CutOptions& options) {
         "student: a distilbert is cut from a bert, the teacher is a ", from.model_type,
         "; use same");
   const Architecture& architecture = find_architecture(from.model_type, "student");
-  CutStudent result{
-      make_model(student_config(teacher, architecture, options, decoder_layers)), {}, false};
-  result.fresh_body =
-      Cutter(teacher, architecture, *result.model, options, decoder_layers, result.notes)();
+  CutStudent result;
+  result.model = make_model(student_config(teacher, architecture, options, decoder_layers));
+  check_fits_memory(*result.model);
+  Cutter(teacher, architecture, *result.model, options, decoder_layers)(result);
   if (!same) result.model = bert_to_distilbert(*result.model, result.notes);
   return result;
 }

@@ -34,6 +34,7 @@ struct CutStudent {
   std::unique_ptr<Model> model;
   std::vector<std::string> notes;  ///< what a user should know: what was folded, copied, made anew
   bool fresh_body = false;         ///< parts of the body were made anew
+  bool fresh_head = false;         ///< parts of the head were
 };
 
 /// Copies embeddings, the chosen layers and the head (or makes a fresh one), all of them or the

@@ -71,7 +71,7 @@ void check_options(const GenerateOptions& options) {
         options.length_penalty);
   check(!options.sample || options.beams == 1,
         "--sample: tokens are drawn for a single text, not for ", options.beams,
-        " beams; choose one");
+        " beams; choose one (--beams 1 or --greedy)");
 }
 
 CachedDecoding::CachedDecoding(const Model& model, Task task, const char* kind)

@@ -5,6 +5,7 @@
 
 #include "distill/generate_text.h"
 #include "distill/generation_config.h"
+#include "distill/model_directory.h"
 #include "nn/weights/load.h"
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
@@ -55,6 +56,8 @@ struct Flags {
     };
     set(options.max_new_tokens, max_new_tokens);
     set(options.min_new_tokens, min_new_tokens);
+    if (max_new_tokens) options.max_length = 0;
+    if (min_new_tokens) options.min_length = 0;
     // The directory's minimum gives way to a maximum that the user wants.
     if (!min_new_tokens)
       options.min_new_tokens = std::min(options.min_new_tokens, options.max_new_tokens);
@@ -95,14 +98,21 @@ struct Generate {
     check(has_prompt != !input.empty(), "generate: expected either --prompt or --input, found ",
           has_prompt ? "both" : "neither");
     check(output.empty() || !has_prompt, "generate: --output goes with --input");
-    const ModelConfig config = ModelConfig::read(model);
+    ModelConfig config = ModelConfig::read(model);
     const GenerationConfig generation = flags.over(GenerationConfig::read(model, config));
     warn(generation.warnings);
+    warn(DirectoryFacts::read(model).warnings(model));
+    config.decoder_start_token_id = generation.decoder_start;
     const Tokenizer tokenizer = Tokenizer::load(model);
     const LoadedModel loaded = load_model(model, config, {.frozen = true, .rename = rename});
     check_trained_head(loaded.report, model);
     return has_prompt ? one(*loaded.model, tokenizer, generation)
                       : all(*loaded.model, tokenizer, generation);
+  }
+
+  static TokenSequence encode(const Model& network, const Tokenizer& tokenizer,
+                              const GenerationConfig& generation, const std::string& text) {
+    return encode_prompt(tokenizer, text, network.config().max_tokens(), generation.bos);
   }
 
   // Streams what follows the prompt.
@@ -115,10 +125,9 @@ struct Generate {
       print(piece);
     };
     callbacks.should_stop = interrupted;
-    const auto texts =
-        generate_text(*make_decoding(network), tokenizer,
-                      {encode_prompt(tokenizer, prompt, network.config().max_tokens())},
-                      generation.options, generation.stop_strings, callbacks);
+    const auto texts = generate_text(*make_decoding(network), tokenizer,
+                                     {encode(network, tokenizer, generation, prompt)},
+                                     generation.options, generation.stop_strings, callbacks);
     print((streamed ? "" : texts[0].text) + "\n");
     return interrupted() ? kInterruptedStatus : 0;
   }
@@ -130,7 +139,7 @@ struct Generate {
     std::vector<TokenSequence> sequences;
     for (const std::string& line : prompts) {
       try {
-        sequences.push_back(encode_prompt(tokenizer, line, network.config().max_tokens()));
+        sequences.push_back(encode(network, tokenizer, generation, line));
       } catch (const Error& error) {
         fail(input, ": line ", sequences.size() + 1, ": ", error.what());
       }

@@ -29,7 +29,7 @@ struct Init {
     const auto model = random_model(parsed, seed);
     DirectoryFacts facts;
     facts.random = true;
-    create_model_directory(path, *model, tokenizer, facts, overwrite,
+    create_model_directory(path, *model, tokenizer, facts, {}, overwrite,
                            [] { return !interrupted(); });
     print(out + ": " + parsed.model_type + ", " + std::to_string(parsed.layers) + " layers x " +
           std::to_string(parsed.hidden_size) + ", " + std::to_string(model->parameters().count()) +

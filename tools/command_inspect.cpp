@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "distill/model_directory.h"
+#include "distill/report/text.h"
 #include "nn/config_keys.h"
 #include "nn/weights/weight_files.h"
 #include "tensor/shape.h"
@@ -12,15 +13,25 @@
 namespace retort::tools {
 namespace {
 
+constexpr std::size_t kWidest = 120;  // column of names
+
+// Whatever stands in a file, on one line, and nothing in it that a terminal would obey.
+std::string on_a_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n' || c == '\t') c = ' ';
+  return clean_utf8(text);
+}
+
 std::string tensor_list(const WeightFiles& files) {
   std::size_t width = 4;
   for (const auto& weight : files.weights()) width = std::max(width, weight.tensor->name.size());
+  width = std::min(width, kWidest);
   std::string text;
   std::int64_t numbers = 0;
   const auto line = [&](const std::string& name, const std::string& dtype, const std::vector<std::int64_t>& sizes) {
     std::string shape = "[";
     for (std::size_t i = 0; i < sizes.size(); ++i) shape += (i ? ", " : "") + std::to_string(sizes[i]);
-    text += name + std::string(width - std::min(width, name.size()) + 2, ' ') + dtype +
+    text += on_a_line(name) + std::string(width - std::min(width, name.size()) + 2, ' ') + dtype +
             std::string(6 - std::min<std::size_t>(6, dtype.size()), ' ') + shape + "]\n";
   };
   for (const auto& weight : files.weights()) {
@@ -33,7 +44,7 @@ std::string tensor_list(const WeightFiles& files) {
     for (const ForeignTensor& foreign : file->foreign()) line(foreign.name, foreign.dtype, foreign.shape);
   text += std::to_string(files.weights().size()) + " tensors, " + std::to_string(numbers) + " numbers\n";
   for (const auto& file : files.files())
-    for (const auto& [key, value] : file->metadata()) text += "metadata: " + key + " = " + value + "\n";
+    for (const auto& [key, value] : file->metadata()) text += on_a_line("metadata: " + key + " = " + value) + "\n";
   return text;
 }
 
@@ -56,9 +67,11 @@ int inspect(const std::string& path) {
             (directory.tokenizer.options().lowercase ? "lower-cased" : "cased") + "\n";
     text += "labels      ";
     for (std::size_t id = 0; id < config.labels.size() && id < 20; ++id)
-      text += " " + std::to_string(id) + "=" + config.labels[id];
+      text += " " + std::to_string(id) + "=" + on_a_line(config.labels[id]);
     if (config.labels.size() > 20) text += " and " + std::to_string(config.labels.size() - 20) + " more";
-    text += directory.facts.random ? "\nweights      random, never trained\n\n" : "\n\n";
+    if (directory.facts.random) text += "\nweights      random, never trained";
+    else if (directory.facts.fresh_head) text += "\nhead         made anew, never trained";
+    text += "\n\n";
   }
   print(text + tensor_list(WeightFiles(path)));
   return 0;

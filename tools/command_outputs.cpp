@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "distill/examples.h"
+#include "distill/model_directory.h"
 #include "nn/weights/load.h"
 #include "nn/weights/safetensors.h"
 #include "tensor/base/error.h"
@@ -77,7 +78,10 @@ struct Outputs {
     if (!task.empty()) config.task = parse_task(task);
     const Want wanted = parse_want(config);
     const LoadedModel loaded = load_model(model, config, {.frozen = true, .rename = rename});
-    if (wanted.logits) check_trained_head(loaded.report, model);
+    if (wanted.logits) {
+      check_trained_head(loaded.report, model);
+      warn(DirectoryFacts::read(model).warnings(model));
+    }
     check(targets.empty() == (config.targets() != Targets::given), "--target-ids: ",
           targets.empty() ? "expected what the decoder reads: its start token " +
                                 std::to_string(config.decoder_start_token_id) +

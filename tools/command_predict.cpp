@@ -29,6 +29,7 @@ struct Loaded {
     ModelDirectory directory = ModelDirectory::open_classifier(path);
     LoadedModel loaded = load_model(directory.path, directory.config, {.frozen = true, .rename = rename});
     check_trained_head(loaded.report, path);
+    warn(directory.facts.warnings(path));
     const int length = directory.max_length(wanted_length);
     return {std::move(directory), std::move(loaded.model), length};
   }

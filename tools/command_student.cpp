@@ -1,4 +1,5 @@
 // retort student: a smaller model cut from a teacher's.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -29,6 +30,7 @@ struct Student {
     std::error_code none;
     check(!std::filesystem::equivalent(teacher, out, none), out, ": is the teacher's directory");
     const ModelDirectory directory = ModelDirectory::open(teacher);
+    CompanionFiles companions = CompanionFiles::read(directory.path);
     ModelConfig config = directory.config;
     if (!task.empty()) config.task = parse_task(task);
     const LoadedModel loaded =
@@ -53,7 +55,15 @@ struct Student {
     }
     const CutStudent student = cut_student(*loaded.model, cut);
     for (const std::string& note : student.notes) std::fprintf(stderr, "%s\n", note.c_str());
-    write(directory, student, pruned ? pruned->tokenizer : directory.tokenizer);
+    if (pruned) companions.renumber(pruned->kept);
+    DirectoryFacts facts = directory.facts;
+    facts.random = facts.random || student.fresh_body;
+    const bool copies_fresh = facts.fresh_head || !loaded.report.fresh_head.empty();
+    facts.fresh_head = student.fresh_head || (copies_fresh && has_head(*student.model));
+    create_model_directory(out, *student.model, pruned ? pruned->tokenizer : directory.tokenizer,
+                           facts, companions, overwrite, [] { return !interrupted(); });
+    const std::string note = own_head_note(student.model->config());
+    if (!note.empty()) std::fprintf(stderr, "%s: %s\n", out.c_str(), note.c_str());
     describe(*loaded.model, *student.model);
     return 0;
   }
@@ -62,14 +72,10 @@ struct Student {
     for (int layer = 1; layer <= count; ++layer) layers.push_back(layer);
   }
 
-  void write(const ModelDirectory& directory, const CutStudent& student,
-             const Tokenizer& tokenizer) const {
-    DirectoryFacts facts = directory.facts;
-    facts.random = facts.random || student.fresh_body;
-    create_model_directory(out, *student.model, tokenizer, facts, overwrite,
-                           [] { return !interrupted(); });
-    const std::string note = own_head_note(student.model->config());
-    if (!note.empty()) std::fprintf(stderr, "%s: %s\n", out.c_str(), note.c_str());
+  static bool has_head(const Model& model) {
+    const auto& parameters = model.parameters();
+    return std::any_of(parameters.begin(), parameters.end(),
+                       [](const Parameter& parameter) { return parameter.part == Part::head; });
   }
 
   void describe(const Model& from, const Model& made) const {

@@ -5,6 +5,8 @@
 #include <unordered_set>
 
 #include "nn/architecture.h"
+#include "nn/fits_memory.h"
+#include "nn/weights/safetensors_format.h"
 #include "nn/weights/weight_files.h"
 #include "tensor/base/error.h"
 #include "tensor/base/file.h"
@@ -86,6 +88,15 @@ bool has_shape(const TensorEntry& entry, const Shape& shape) {
   return std::equal(entry.shape.begin(), entry.shape.end(), shape.begin(), shape.end());
 }
 
+// A name from a file among others on a line: as it is, unless it would break the line.
+std::string on_a_line(const std::string& name) {
+  const bool plain =
+      name.size() <= kLongestName && std::none_of(name.begin(), name.end(), [](unsigned char c) {
+        return c < 0x20 || c == 0x7F;
+      });
+  return plain ? name : shown_name(name);
+}
+
 Variable take(const WeightFiles::Weight& weight, const Parameter& parameter, bool frozen) {
   const TensorEntry& entry = *weight.tensor;
   const auto file = weight.file->file();
@@ -157,7 +168,8 @@ std::vector<std::string> report_lines(const LoadReport& report, const std::files
   const auto list = [&](const std::vector<std::string>& names, const char* what) {
     if (names.empty()) return;
     std::string text = path.string() + ": " + what + ": ";
-    for (std::size_t i = 0; i < names.size() && i < kMost; ++i) text += (i ? ", " : "") + names[i];
+    for (std::size_t i = 0; i < names.size() && i < kMost; ++i)
+      text += (i ? ", " : "") + on_a_line(names[i]);
     if (names.size() > kMost) text += ", and " + std::to_string(names.size() - kMost) + " more";
     lines.push_back(std::move(text));
   };
@@ -174,6 +186,7 @@ void check_trained_head(const LoadReport& report, const std::filesystem::path& p
 
 std::unique_ptr<Model> random_model(const ModelConfig& config, std::uint64_t seed) {
   std::unique_ptr<Model> model = make_model(config);
+  check_fits_memory(*model);
   for (Parameter& parameter : model->parameters())
     initialize(parameter, config.initializer_range, seed);
   return model;

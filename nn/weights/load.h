@@ -60,7 +60,7 @@ LoadedModel load_model(const std::filesystem::path& directory, const ModelConfig
 /// With the directory's own config.json.
 LoadedModel load_model(const std::filesystem::path& directory, const LoadOptions& options = {});
 
-/// A model with every parameter initialised from the seed.
+/// A model with every parameter initialised from the seed. Error: that of check_fits_memory().
 std::unique_ptr<Model> random_model(const ModelConfig& config, std::uint64_t seed);
 
 /// Writes the weights (see write_weights), then config.json.

@@ -137,6 +137,50 @@ TEST_CASE("generate follows generation_config.json unless told otherwise", "[com
   CHECK(contains(complaint_of(story.generate(prompt)), "generation_config.json: top_p"));
 }
 
+TEST_CASE("generate's numbers count more than the directory's", "[command]") {
+  const Story story("generate-lengths");
+  const Arguments prompt = {"--prompt", "the hat"};
+  const auto length = [&](const Arguments& more) {
+    return output_of(story.generate(prompt + more)).size();
+  };
+  const std::size_t nine = length({"--max-new-tokens", "9"});
+  story.write("model/generation_config.json", R"({"max_length":4})");
+  CHECK(length({}) < nine);
+  CHECK(length({"--max-new-tokens", "9"}) == nine);
+  story.write("model/generation_config.json", R"({"do_sample":true,"num_beams":2})");
+  CHECK(contains(complaint_of(story.generate(prompt)), "--beams 1 or --greedy"));
+  CHECK(length({"--max-new-tokens", "9", "--beams", "1"}) > 1);
+}
+
+TEST_CASE("generate begins as the directory says", "[command]") {
+  const Story story("generate-bos");
+  CHECK(contains(complaint_of(story.generate({"--prompt", ""})), "the prompt has no tokens"));
+  const Tokenizer tokenizer = Tokenizer::load(story.at("model"));
+  const std::int32_t bos = tokenizer.encode("the").ids.at(0);
+  const std::string from_text = output_of(story.generate({"--prompt", tokenizer.token(bos)}));
+  story.write("model/generation_config.json", R"({"bos_token_id":)" + std::to_string(bos) + "}");
+  CHECK(output_of(story.generate({"--prompt", ""})) == from_text);
+  story.write("prompts.txt", "\n");
+  const auto line = objects_of(output_of(story.generate({"--input", story.at("prompts.txt")})));
+  REQUIRE(line.size() == 1);
+  CHECK(line[0].get("text", "") + "\n" == from_text);
+
+  const Story t5("generate-start", kT5);
+  const LoadedModel loaded = load_model(t5.at("model"), {.frozen = true});
+  const Arguments arguments = t5.generate({"--prompt", "the cat", "--max-new-tokens", "12"});
+  const std::string usual = output_of(arguments);
+  t5.write("model/generation_config.json", R"({"decoder_start_token_id":9,"eos_token_id":1})");
+  TokenSequence prompt = encode_prompt(tokenizer, "the cat", 100);
+  prompt.target_ids = {9};
+  GenerateOptions options;
+  options.max_new_tokens = 12;
+  options.eos = {1};
+  const std::string expected =
+      generate_text(*make_decoding(*loaded.model), tokenizer, {prompt}, options)[0].text + "\n";
+  CHECK(expected != usual);
+  CHECK(output_of(arguments) == expected);
+}
+
 TEST_CASE("generate runs a file of prompts, whatever its batches and threads", "[command]") {
   const Story story("generate-file");
   story.write("prompts.txt", "the cat\na\nthe bat and\r\nthe hat saw the cat\nthe cat");

@@ -1,5 +1,6 @@
 // eval and predict through the command line: every kind of file, slices, threads, digits, labels.
 #include "distill/evaluate.h"
+#include "nn/weights/safetensors.h"
 #include "tests/app/command_testing.h"
 
 using namespace retort;
@@ -216,6 +217,19 @@ TEST_CASE("inspect describes directories and files", "[command]") {
   CHECK(contains(output_of({"inspect", world.at("start")}), "random, never trained"));
   CHECK(contains(output_of({"inspect", world.at("teacher/model.safetensors")}),
                  "bert.pooler.dense.bias"));
+  // Names and texts of a file stay on their lines, however long one is.
+  const std::vector<std::byte> zeros(4);
+  const std::string odd = world.at("odd.safetensors"), name(100'000, 'n');
+  write_safetensors(odd,
+                    std::vector<TensorToWrite>{{"a\nb\x1b[2J", DType::f32, {1}, zeros.data()},
+                                               {"b", DType::f32, {1}, zeros.data()},
+                                               {name, DType::f32, {1}, zeros.data()}},
+                    {{"k", "v\nretort: w\x1b[2J"}});
+  const std::string listed = output_of({"inspect", odd});
+  CHECK(lines_of(listed).size() == 5);
+  CHECK(contains(listed, "a b\uFFFD[2J"));
+  CHECK(contains(listed, "metadata: k = v retort: w\uFFFD[2J"));
+  CHECK(listed.size() < name.size() + 1000);
   CHECK(contains(complaint_of({"inspect", world.at("nothing")}), world.at("nothing")));
   CHECK(contains(complaint_of({"inspect", world.at("train.tsv")}), world.at("train.tsv")));
 }
@@ -242,7 +256,8 @@ TEST_CASE("outputs writes what the model computes", "[command]") {
   }
   CHECK(contains(complaint_of(outputs({"--ids", "2,900,3"})), "900"));
   CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--types", "0,7,0"})), "7"));
-  CHECK(contains(complaint_of(outputs({"--ids", "2", "--want", "logits,mood"})), "query, key, value, found 'mood'"));
+  CHECK(contains(complaint_of(outputs({"--ids", "2", "--want", "logits,mood"})),
+                 "query, key, value, found 'mood'"));
 
   // Two heads of 8 columns.
   output_of(outputs({"--ids", "2,5,3", "--want", "attention,scores,query,key,value,hidden"}));
@@ -256,7 +271,8 @@ TEST_CASE("outputs writes what the model computes", "[command]") {
   CHECK(file.entries().size() == 4 + 5 * 3);
   for (const char* kind : {"attention.", "scores."})
     for (const char* layer : {"1", "3"}) CHECK(shape(std::string(kind) + layer) == Sizes{2, 3, 3});
-  for (const char* kind : {"query.", "key.", "value."}) CHECK(shape(std::string(kind) + "2") == Sizes{2, 3, 8});
+  for (const char* kind : {"query.", "key.", "value."})
+    CHECK(shape(std::string(kind) + "2") == Sizes{2, 3, 8});
   CHECK(shape("hidden.0") == Sizes{3, 16});
 
   // Another head; one that the file hasn't got.
@@ -264,7 +280,8 @@ TEST_CASE("outputs writes what the model computes", "[command]") {
   CHECK(SafetensorsFile(out).find("logits")->shape == Sizes{16});
   output_of(outputs({"--ids", "2,5,3", "--task", "none"}));
   CHECK(SafetensorsFile(out).find("logits") == nullptr);
-  CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--task", "masked-lm"})), "no trained head"));
+  CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--task", "masked-lm"})),
+                 "no trained head"));
   CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--task", "dreams"})), "dreams"));
   CHECK(contains(complaint_of(outputs({"--ids", "2,5,3", "--target-ids", "0"})), "no decoder"));
 }
@@ -273,11 +290,14 @@ TEST_CASE("outputs writes each stack of an encoder-decoder", "[command][t5]") {
   const Folder folder("outputs-t5");
   const fs::path out = folder.path() / "out.safetensors";
   const auto outputs = [&](const Arguments& rest) {
-    return Arguments{"outputs", "--model", RETORT_SOURCE_DIR "/tests/golden/architectures/t5",
-                     "--ids",   "5,9,7,1", "--out", out.string()} + rest;
+    return Arguments{"outputs",   "--model", RETORT_SOURCE_DIR "/tests/golden/architectures/t5",
+                     "--ids",     "5,9,7,1", "--out",
+                     out.string()} +
+           rest;
   };
   // Two layers that encode, three that decode; three heads of 5 columns.
-  output_of(outputs({"--target-ids", "0,9", "--want", "logits,hidden,attention,scores,query,key,value"}));
+  output_of(
+      outputs({"--target-ids", "0,9", "--want", "logits,hidden,attention,scores,query,key,value"}));
   const SafetensorsFile file(out);
   CHECK(file.entries().size() == 1 + (3 + 5 * 2) + (4 + 5 * 3) + 5 * 3);
   const auto shape = [&](const std::string& name) {
@@ -294,21 +314,25 @@ TEST_CASE("outputs writes each stack of an encoder-decoder", "[command][t5]") {
   CHECK(shape("cross.attention.1") == Sizes{3, 2, 4});
   CHECK(shape("cross.query.2") == Sizes{3, 2, 5});
   CHECK(shape("cross.key.3") == Sizes{3, 4, 5});
-  CHECK(contains(complaint_of(outputs({})), "--target-ids: expected what the decoder reads: its start token 0"));
+  CHECK(contains(complaint_of(outputs({})),
+                 "--target-ids: expected what the decoder reads: its start token 0"));
   CHECK(contains(complaint_of(outputs({"--target-ids", "0,99"})), "target id 99"));
   // The encoder alone has one stack.
   output_of(outputs({"--task", "embedding", "--want", "hidden"}));
   CHECK(SafetensorsFile(out).find("hidden.2")->shape == Sizes{4, 12});
-  CHECK(contains(complaint_of(outputs({"--task", "embedding", "--target-ids", "0"})), "no decoder"));
+  CHECK(
+      contains(complaint_of(outputs({"--task", "embedding", "--target-ids", "0"})), "no decoder"));
 }
 
 TEST_CASE("An encoder-decoder is made, described and run on a text", "[command][t5]") {
   const Folder folder("init-t5");
-  const std::string model = (folder.path() / "model").string(), out = (folder.path() / "out.safetensors").string();
-  const auto config = folder.write("config.json", R"({"model_type":"t5","d_model":8,"d_kv":3,"d_ff":6,"num_layers":2,
+  const std::string model = (folder.path() / "model").string(),
+                    out = (folder.path() / "out.safetensors").string();
+  const auto config = folder.write(
+      "config.json", R"({"model_type":"t5","d_model":8,"d_kv":3,"d_ff":6,"num_layers":2,
                                                       "num_decoder_layers":3,"num_heads":2})");
-  output_of({"init", "--config", config.string(), "--vocab", RETORT_SOURCE_DIR "/tests/golden/tokenizer_vocab.txt", "--out",
-             model});
+  output_of({"init", "--config", config.string(), "--vocab",
+             RETORT_SOURCE_DIR "/tests/golden/tokenizer_vocab.txt", "--out", model});
   const std::string text = output_of({"inspect", model});
   CHECK(contains(text, "t5, 2 + 3 layers x 8"));
   CHECK(contains(text, "positions    any number"));

@@ -44,6 +44,49 @@ TEST_CASE("A student of all layers gives what its teacher gives", "[command][stu
   CHECK(predictions(world, "a") != predictions(world, "teacher"));
 }
 
+TEST_CASE("A student says that its head has learnt nothing", "[command][student]") {
+  const World world("student-head");
+  const auto warned = [&](const Arguments& arguments) {
+    const Ran ran = retort_command(arguments);
+    INFO(ran.err);
+    CHECK(ran.status == 0);
+    return contains(ran.err, ": its head was made anew and never trained");
+  };
+  const auto asked = [&](const std::string& model) {
+    const Arguments predict = {"predict", "--model", world.at(model), "--text", "the printer"},
+                    eval = {"eval", "--model", world.at(model), "--data", world.at("dev.tsv")},
+                    compare = {"compare",           "--teacher",     world.at("teacher"),
+                               "--student",         world.at(model), "--data",
+                               world.at("dev.tsv"), "--report",      world.at("r.html")};
+    const bool answer = warned(predict);
+    CHECK(warned(eval) == answer);
+    CHECK(warned(compare) == answer);
+    CHECK(contains(output_of({"inspect", world.at(model)}), "head         made anew") == answer);
+    return answer;
+  };
+  output_of(student(world, "copied", {"--layers", "1"}));
+  CHECK_FALSE(asked("copied"));
+  output_of(student(world, "fresh", {"--layers", "1", "--head", "fresh"}));
+  CHECK(asked("fresh"));
+  // A student's student copies what was never trained.
+  output_of({"student", "--teacher", world.at("fresh"), "--out", world.at("again")});
+  CHECK(asked("again"));
+  output_of({"train", "--model", world.at("fresh"), "--data", world.at("train.tsv"), "--out",
+             world.at("trained"), "--epochs", "1", "--quiet"});
+  CHECK_FALSE(asked("trained"));
+  // So does that of a teacher that has no such head, but not what has no head.
+  const Arguments body = {"--layers", "1", "--type", "same", "--task"};
+  output_of(student(world, "words", body + Arguments{"masked-lm"}));
+  CHECK(DirectoryFacts::read(world.at("words")).fresh_head);
+  output_of(student(world, "vectors", body + Arguments{"embedding"}));
+  CHECK_FALSE(DirectoryFacts::read(world.at("vectors")).fresh_head);
+  const Ran taught =
+      retort_command({"distill", "--teacher", world.at("fresh"), "--student-layers", "1", "--data",
+                      world.at("train.tsv"), "--out", world.at("taught"), "--epochs", "1"});
+  CHECK(taught.status == 0);
+  CHECK(contains(taught.err, "has nothing to teach"));
+}
+
 TEST_CASE("A BERT's student is a DistilBERT that can be distilled into", "[command][student]") {
   const World world("student-distil");
   const Ran ran = retort_command(
@@ -97,4 +140,58 @@ TEST_CASE("A student is written as a whole or not at all", "[command][student]")
   CHECK(
       contains(complaint_of(student(world, "x", {"--vocab-from", world.at("no.txt")})), "no.txt"));
   check_nothing_else(world, {"out"});
+}
+
+TEST_CASE("A student that is killed leaves what was there or what it made", "[command][student]") {
+  const World world("student-killed");
+  ModelConfig config = world.config("bert", 2);  // large enough to be killed while it is written
+  config.intermediate_size = 1 << 16;
+  world.make_model_directory("teacher", config, 3, false);
+  const auto cut = [&](const std::string& out, int layer) {
+    return student(world, out,
+                   {"--layers", std::to_string(layer), "--type", "same", "--overwrite"});
+  };
+  output_of(cut("one", 1));
+  output_of(cut("two", 2));
+  const auto one = files_of(world.at("one")), two = files_of(world.at("two"));
+  const fs::path out = world.at("out"), building = world.at(".out.building");
+  // Waits until writing has begun; false when it was over before.
+  const auto wait_for_writing = [&](const Process& process) {
+    while (!fs::exists(building))
+      if (!process.runs()) return false;
+      else std::this_thread::yield();
+    return true;
+  };
+  double writing = 0;  // seconds
+  {
+    Process process(cut("out", 1));
+    REQUIRE(wait_for_writing(process));
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(process.wait().status == 0);
+    writing = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  constexpr int kMoments = kQuick ? 4 : 12;
+  int kills = 0;
+  for (const bool over_another : {false, true}) {
+    for (int moment = 0; moment < kMoments; ++moment) {
+      if (!over_another) fs::remove_all(out);
+      fs::remove_all(building);
+      Process process(cut("out", moment % 2 + 1));
+      if (wait_for_writing(process))
+        std::this_thread::sleep_for(
+            std::chrono::duration<double>(writing * moment / (kMoments - 1)));
+      process.signal(SIGKILL);
+      kills += process.wait().status == 128 + SIGKILL;
+      INFO("moment " << moment << (over_another ? " over another" : ""));
+      CHECK((fs::exists(out) || !over_another));
+      if (!fs::exists(out)) continue;
+      const auto found = files_of(out);
+      const bool whole = found == one || found == two;
+      CHECK(whole);
+    }
+  }
+  CHECK(kills > 0);
+  output_of(cut("out", 2));
+  CHECK((files_of(out) == two));
+  check_nothing_else(world, {"one", "two", "out"});
 }

@@ -235,8 +235,8 @@ TEST_CASE("generation_config.json gives the defaults", "[generation]") {
   const GenerateOptions& options = found.options;
   CHECK(options.max_new_tokens == 7);
   CHECK(options.min_new_tokens == 2);
-  CHECK(options.max_length == 40);
-  CHECK(options.min_length == 3);
+  CHECK(options.max_length == 0);  // the numbers of new tokens count
+  CHECK(options.min_length == 0);
   CHECK(options.sample);
   CHECK(options.temperature == 0.6);
   CHECK(options.top_k == 4);
@@ -262,13 +262,58 @@ TEST_CASE("generation_config.json gives the defaults", "[generation]") {
   CHECK(other.options.eos == std::vector<std::int32_t>{5});
   CHECK(other.options.early_stopping == EarlyStopping::yes);
   CHECK(other.stop_strings == std::vector<std::string>{"end"});
+  const GenerationConfig whole = read_config(R"({"max_length":400,"min_length":3})");
+  CHECK(whole.options.max_length == 400);
+  CHECK(whole.options.max_new_tokens == 400);  // none of its own
+  CHECK(whole.options.min_length == 3);
+}
+
+TEST_CASE("config.json has what generation_config.json hasn't", "[generation]") {
   const Folder empty("no-generation-config");
   ModelConfig config;
-  config.raw = Json::parse(R"({"eos_token_id":[1,2]})", "config");
-  CHECK(GenerationConfig::read(empty.path(), config).options.eos ==
-        std::vector<std::int32_t>{1, 2});
-  config.raw = Json::parse(R"({"eos_token_id":null})", "config");
-  CHECK(GenerationConfig::read(empty.path(), config).options.eos.empty());
+  config.vocab_size = 50;
+  config.decoder_start_token_id = 7;
+  const auto read = [&](const char* text) {
+    config.raw = Json::parse(text, "config");
+    return GenerationConfig::read(empty.path(), config);
+  };
+  CHECK(read(R"({"eos_token_id":[1,2]})").options.eos == std::vector<std::int32_t>{1, 2});
+  CHECK(read(R"({"eos_token_id":null})").options.eos.empty());
+  // Older directories say there, too, how to write.
+  const GenerationConfig old =
+      read(R"({"do_sample":true,"top_k":4,"max_length":30,"bos_token_id":3,"typical_p":0.5})");
+  CHECK(old.options.sample);
+  CHECK(old.options.top_k == 4);
+  CHECK(old.options.max_length == 30);
+  CHECK(old.bos == 3);
+  CHECK(old.decoder_start == 7);
+  REQUIRE(old.warnings.size() == 1);
+  CHECK(contains(old.warnings[0], "config.json: typical_p isn't supported"));
+  CHECK(contains(error_of([&] { read(R"({"top_p":3})"); }), "config.json: top_p"));
+  // Where there is a generation_config.json, only ids are looked up elsewhere.
+  const GenerationConfig both =
+      read_config(R"({"top_k":9})", R"({"do_sample":true,"top_k":4,"bos_token_id":3})");
+  CHECK_FALSE(both.options.sample);
+  CHECK(both.options.top_k == 9);
+  CHECK(both.bos == 3);
+}
+
+TEST_CASE("A text begins with the ids that generation_config.json names", "[generation]") {
+  const auto begins = [](const char* text) {
+    const Folder folder("generation-begins");
+    folder.write("generation_config.json", text);
+    ModelConfig config;
+    config.vocab_size = 50;
+    config.decoder_start_token_id = 7;
+    config.raw = Json::parse(R"({"bos_token_id":3})", "config");
+    return GenerationConfig::read(folder.path(), config);
+  };
+  CHECK(begins("{}").decoder_start == 7);
+  CHECK(begins("{}").bos == 3);
+  CHECK(begins(R"({"bos_token_id":5})").decoder_start == 5);
+  CHECK(begins(R"({"bos_token_id":5})").bos == 5);
+  CHECK(begins(R"({"bos_token_id":5,"decoder_start_token_id":0})").decoder_start == 0);
+  CHECK(begins(R"({"decoder_start_token_id":null,"pad_token_id":-1})").decoder_start == 7);
 }
 
 TEST_CASE("Bad values of generation_config.json name the file and the key", "[generation]") {
@@ -292,6 +337,10 @@ TEST_CASE("Bad values of generation_config.json name the file and the key", "[ge
                                 R"("eos_token_id":-1)",
                                 R"("eos_token_id":50)",
                                 R"("eos_token_id":[1,"x"])",
+                                R"("decoder_start_token_id":50)",
+                                R"("decoder_start_token_id":[0])",
+                                R"("bos_token_id":-1)",
+                                R"("pad_token_id":"[PAD]")",
                                 R"("stop_strings":[1])"}) {
     INFO(bad);
     const std::string key = bad.substr(1, bad.find('"', 1) - 1);

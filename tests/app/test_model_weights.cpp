@@ -278,25 +278,61 @@ TEST_CASE("Full-size models have transformers' numbers of parameters", "[model][
       {R"({"model_type": "bert"})", 109'483'778},
       {R"({"model_type": "distilbert"})", 66'955'010},
       {R"({"model_type": "distilbert", "vocab_size": 119547})", 135'326'210},
-      {R"({"model_type": "roberta", "max_position_embeddings": 514, "type_vocab_size": 1})", 124'647'170},
+      {R"({"model_type": "roberta", "max_position_embeddings": 514, "type_vocab_size": 1})",
+       124'647'170},
       {R"({"model_type": "roberta", "max_position_embeddings": 514, "type_vocab_size": 1,
-           "num_hidden_layers": 6})", 82'119'938},
+           "num_hidden_layers": 6})",
+       82'119'938},
       {R"({"model_type": "xlm-roberta", "vocab_size": 250002, "max_position_embeddings": 514,
-           "type_vocab_size": 1})", 278'045'186},
+           "type_vocab_size": 1})",
+       278'045'186},
       {R"({"model_type": "electra", "embedding_size": 768, "hidden_size": 768, "num_attention_heads": 12,
-           "intermediate_size": 3072})", 109'483'778},
+           "intermediate_size": 3072})",
+       109'483'778},
       {R"({"model_type": "electra"})", 13'549'314},
       {R"({"model_type": "albert", "hidden_size": 768, "num_attention_heads": 12,
-           "intermediate_size": 3072})", 11'685'122},
+           "intermediate_size": 3072})",
+       11'685'122},
       {R"({"model_type": "mobilebert", "classifier_activation": false})", 24'582'914},
       {R"({"model_type": "modernbert"})", 149'606'402},
   };
   for (const Known& model : known) {
     INFO(model.config);
-    const auto made = make_model(ModelConfig::parse(Json::parse(model.config, "test"), "config.json"));
+    const auto made =
+        make_model(ModelConfig::parse(Json::parse(model.config, "test"), "config.json"));
     CHECK(made->parameters().count() == model.parameters);
     for (const Parameter& parameter : made->parameters()) CHECK_FALSE(parameter.variable.defined());
   }
+}
+
+TEST_CASE("A model that no machine can hold is refused before it is made", "[model][weights]") {
+  ModelConfig config = tiny_config("bert", 1000);
+  config.hidden_size = 1 << 16;
+  config.heads = 1 << 10;
+  config.intermediate_size = 1 << 20;
+  const std::string message = error_of([&] { random_model(config, 1); });
+  CHECK(contains(message, "bert: 154"));
+  CHECK(contains(message, "parameters take"));
+  // Nor is one cut, whatever its teacher is.
+  const auto teacher = random_model(tiny_config("bert", 100), 1);
+  CutOptions wide = {.type = "same",
+                     .hidden = config.hidden_size,
+                     .heads = config.heads,
+                     .feed_forward = config.intermediate_size,
+                     .init = CutInit::fresh};
+  for (int layer = 1; layer <= 100; ++layer) wide.layers.push_back(layer);
+  CHECK(contains(error_of([&] { cut_student(*teacher, wide); }), "parameters take"));
+}
+
+TEST_CASE("What a file calls its tensors doesn't break the lines of a report", "[model][weights]") {
+  LoadReport report;
+  report.unused = {"plain.weight", "two\nlines", "\x1b[31mred", std::string(100'000, 'n')};
+  const auto lines = report_lines(report, "DIR");
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].starts_with("DIR: in the file and not used: plain.weight, \"two\\nlines\", "));
+  CHECK_FALSE(contains(lines[0], "\n"));
+  CHECK_FALSE(contains(lines[0], "\x1b"));
+  CHECK(lines[0].size() < 400);
 }
 
 TEST_CASE("Random weights depend on seed and name alone", "[model][weights]") {

@@ -102,6 +102,22 @@ TEST_CASE("Resuming a finished run changes nothing", "[training][resume]") {
   }
 }
 
+TEST_CASE("A run of a time when there were single labels alone is resumed", "[training][resume]") {
+  const World world("resume-old");
+  Recipe recipe = world.distill_recipe();
+  const auto expected = undisturbed(recipe);
+  CHECK_THROWS_AS(run(recipe, {}, die_at(10)), Killed);
+  const fs::path saved = fs::path(recipe.out) / "recipe.json";
+  Json old = Json::Object{};
+  const Json now = Json::parse_file(saved);
+  for (const auto& [key, value] : now.as_object("recipe"))
+    if (key != "problem") old[key] = value;
+  REQUIRE_FALSE(old == now);
+  std::ofstream(saved) << old.dump(2) << "\n";
+  CHECK(run(recipe, {.resume = true}).result == TrainerResult::finished);
+  check_same_result(expected, result_of(recipe.out));
+}
+
 TEST_CASE("Resume starts where there is nothing to resume", "[training][resume]") {
   const World world("resume-nothing");
   const Recipe recipe = world.distill_recipe();
