@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "tensor/base/error.h"
-#include "tensor/base/parallel.h"
 #include "tokenizer/detail_writer.h"
 #include "tokenizer/processors/processors.h"
 #include "tokenizer/tokenizer.h"
@@ -77,13 +76,17 @@ void each_word(const TokenModel& model, std::string_view piece, Word&& word) {
 
 }  // namespace
 
-void Tokenizer::append_ids(Workspace& workspace, std::vector<std::int32_t>& ids) const {
+void Tokenizer::append_ids(Workspace& workspace, TokenLists& lists) const {
   const TokenModel& model = *definition_.model;
   WordCache& cache = workspace.normalized;
   std::vector<Token>& made = workspace.made;
+  const auto add = [&](std::int32_t id) {
+    lists.reserve_ids(1);
+    lists.ids[lists.count++] = id;
+  };
   for (const Piece& piece : workspace.tokens.pieces) {
     if (piece.token >= 0) {
-      ids.push_back(piece.token);
+      add(piece.token);
       continue;
     }
     each_word(model, workspace.tokens.bytes(piece), [&](std::string_view word, std::uint32_t) {
@@ -91,7 +94,7 @@ void Tokenizer::append_ids(Workspace& workspace, std::vector<std::int32_t>& ids)
         const WordCache::Found found = cache.find(
             WordKey::of(word), [&](std::vector<Token>& missed) { model.tokenize(word, missed); });
         if (found.ids != nullptr) {
-          ids.insert(ids.end(), found.ids, found.ids + found.count);
+          std::for_each(found.ids, found.ids + found.count, add);
           return;
         }
         made = cache.missed();
@@ -99,7 +102,7 @@ void Tokenizer::append_ids(Workspace& workspace, std::vector<std::int32_t>& ids)
         made.clear();
         model.tokenize(word, made);
       }
-      for (const Token& token : made) ids.push_back(token.id);
+      for (const Token& token : made) add(token.id);
     });
   }
 }
@@ -154,29 +157,51 @@ void Tokenizer::append_piece(const Piece& piece, Workspace& workspace, DetailWri
   });
 }
 
+// How raw texts are cut. Tokens that are looked for in the normalised text are in the raw one only
+// if that is the same.
+RawWords::Rule Tokenizer::raw_rule() const {
+  return normalizer_ == nullptr || normalized_added_.empty() ? raw_words_.rule()
+                                                             : RawWords::Rule::kNone;
+}
+
+void Tokenizer::write_ids(std::string_view text, bool special_too, Workspace& workspace,
+                          TokenLists& lists) const {
+  if (raw_rule() != RawWords::Rule::kNone) return raw_ids(text, special_too, workspace, lists);
+  cut(text, always_tracked_, special_too, workspace.tokens);
+  append_ids(workspace, lists);
+}
+
+void Tokenizer::write_details(std::string_view text, bool special_too, Workspace& workspace,
+                              DetailWriter& out) const {
+  if (raw_rule() != RawWords::Rule::kNone && raw_details(text, special_too, workspace, out)) return;
+  out.restart();
+  cut(text, true, special_too, workspace.tokens);
+  append_details(workspace, out);
+}
+
 // Appends to the workspace's parts.
 void Tokenizer::encode_sequence(std::string_view text, std::int32_t type_id,
                                 const EncodeOptions& options, Workspace& workspace) const {
   const bool special_too = !options.special_tokens_are_text;
   Encoding& encoding = workspace.parts.emplace_back();
-  // Tokens that are looked for in the normalised text are in the raw one only if that is the same.
-  const RawWords::Rule rule = normalizer_ == nullptr || normalized_added_.empty()
-                                  ? raw_words_.rule()
-                                  : RawWords::Rule::kNone;
+  TokenLists& lists = workspace.lists;
+  lists.count = 0;
+  const auto copy = [&](const auto& from, auto& to) {
+    to.assign(from.data(), from.data() + lists.count);
+  };
   if (options.details) {
-    DetailWriter out(text, options.texts, trims_, workspace.details, encoding);
-    if (rule == RawWords::Rule::kNone || !raw_details(text, special_too, workspace, out)) {
-      out.restart();
-      cut(text, true, special_too, workspace.tokens);
-      append_details(workspace, out);
-    }
-    out.finish();
-  } else if (rule != RawWords::Rule::kNone) {
-    encoding.ids = raw_ids(text, special_too, workspace);
+    DetailWriter out(text, lists, workspace.numbers, options.texts ? &encoding.tokens : nullptr,
+                     trims_ ? &encoding.blanks : nullptr);
+    write_details(text, special_too, workspace, out);
+    copy(lists.byte_offsets, encoding.byte_offsets);
+    copy(lists.word_ids, encoding.word_ids);
+    out.append_offsets(encoding.offsets);
+    encoding.special_tokens_mask.assign(lists.count, 0);
+    encoding.attention_mask.assign(lists.count, 1);
   } else {
-    cut(text, always_tracked_, special_too, workspace.tokens);
-    append_ids(workspace, encoding.ids);
+    write_ids(text, special_too, workspace, lists);
   }
+  copy(lists.ids, encoding.ids);
   encoding.type_ids.assign(encoding.size(), type_id);
 }
 
@@ -221,26 +246,6 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
   }
   Encoding result = encode(text, pair, options);
   result.overflowing.clear();
-  return result;
-}
-
-std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> texts,
-                                              std::span<const std::string_view> pairs,
-                                              const EncodeOptions& options) const {
-  check(pairs.empty() || pairs.size() == texts.size(), "there are ", texts.size(), " texts but ",
-        pairs.size(), " to pair them with");
-  std::vector<Encoding> result(texts.size());
-  std::vector<std::optional<WorkspacePool::Lease>> leases(static_cast<std::size_t>(thread_count()));
-  // Texts that a worker takes at a time: few enough for the last ones to end together.
-  const auto count = static_cast<std::int64_t>(texts.size());
-  const std::int64_t grain = std::clamp<std::int64_t>(count / (32 * thread_count()), 1, 16);
-  parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end, int worker) {
-    auto& lease = leases[static_cast<std::size_t>(worker)];
-    if (!lease) lease.emplace(*workspaces_, static_cast<std::size_t>(worker));
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-      result[i] = encode_in(**lease, texts[i],
-                            pairs.empty() ? std::nullopt : std::optional(pairs[i]), options);
-  });
   return result;
 }
 

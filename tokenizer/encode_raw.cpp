@@ -8,14 +8,15 @@
 namespace retort {
 namespace {
 
-// Writes the ids of all words one behind the other. Words wait until the places where they are
+// Writes the ids of all words behind those in `lists`. Words wait until the places where they are
 // looked up have come from memory; meanwhile the next ones are cut. `Make` appends the tokens of a
 // word that isn't in the cache: make(word, tokens).
 template <class Make>
 class RawIdWriter {
  public:
-  RawIdWriter(Workspace& workspace, const ShortWords& short_words, Make make)
+  RawIdWriter(Workspace& workspace, TokenLists& lists, const ShortWords& short_words, Make make)
       : workspace_(workspace),
+        lists_(lists),
         short_words_(short_words),
         cache_(workspace.raw),
         make_(std::move(make)) {}
@@ -31,14 +32,10 @@ class RawIdWriter {
   }
   void add_id(std::int32_t id) {
     write_waiting();
-    reserve(1);
-    workspace_.ids[size_++] = id;
+    lists_.reserve_ids(1);
+    lists_.ids[lists_.count++] = id;
   }
-  std::vector<std::int32_t> finish() {
-    write_waiting();
-    const std::int32_t* const ids = workspace_.ids.data();
-    return std::vector<std::int32_t>(ids, ids + size_);
-  }
+  void finish() { write_waiting(); }
 
  private:
   struct Waiting {
@@ -47,7 +44,7 @@ class RawIdWriter {
   };
 
   void write_waiting() {
-    reserve(count_ * WordCache::kMaxTokens + kWaitingWords);
+    lists_.reserve_ids(count_ * WordCache::kMaxTokens + kWaitingWords);
     if (short_words_.empty()) {
       for (std::size_t i = 0; i < count_; ++i) write_cached(i);
     } else {
@@ -69,8 +66,8 @@ class RawIdWriter {
     std::size_t from = 0;
     for (std::size_t m = 0; m <= missed; ++m) {
       const std::size_t to = m < missed ? missing[m] : count_;
-      std::memcpy(workspace_.ids.data() + size_, ids.data() + from, kWaitingWords * sizeof ids[0]);
-      size_ += to - from;
+      std::memcpy(next_id(), ids.data() + from, kWaitingWords * sizeof ids[0]);
+      lists_.count += to - from;
       if (m < missed) write_cached(to);
       from = to + 1;
     }
@@ -83,10 +80,9 @@ class RawIdWriter {
     });
     if (found.count > WordCache::kMaxTokens)
       return write(cache_.missed(), (count_ - i) * WordCache::kMaxTokens + kWaitingWords);
-    std::int32_t* const next = workspace_.ids.data() + size_;
-    if (found.count > WordCache::kInline) std::copy_n(found.ids, found.count, next);
-    else std::memcpy(next, found.ids, WordCache::kInline * sizeof(std::int32_t));
-    size_ += found.count;
+    if (found.count > WordCache::kInline) std::copy_n(found.ids, found.count, next_id());
+    else std::memcpy(next_id(), found.ids, WordCache::kInline * sizeof(std::int32_t));
+    lists_.count += found.count;
   }
   void add_long(std::string_view word) {
     write_waiting();
@@ -96,20 +92,18 @@ class RawIdWriter {
   }
   // Leaves room for `more` behind them.
   void write(const std::vector<Token>& tokens, std::size_t more) {
-    reserve(tokens.size() + more);
-    for (const Token& token : tokens) workspace_.ids[size_++] = token.id;
+    lists_.reserve_ids(tokens.size() + more);
+    for (const Token& token : tokens) lists_.ids[lists_.count++] = token.id;
   }
-  void reserve(std::size_t more) {
-    std::vector<std::int32_t>& ids = workspace_.ids;
-    if (ids.size() < size_ + more) ids.resize(2 * (size_ + more));
-  }
+  std::int32_t* next_id() { return lists_.ids.data() + lists_.count; }
 
   Workspace& workspace_;
+  TokenLists& lists_;
   const ShortWords& short_words_;
   WordCache& cache_;
   Make make_;
   std::array<Waiting, kWaitingWords> waiting_;
-  std::size_t count_ = 0, size_ = 0;
+  std::size_t count_ = 0;
 };
 
 }  // namespace
@@ -164,16 +158,17 @@ const ShortWords& Tokenizer::as_they_stand() const {
   return normalizer_ == nullptr ? definition_.model->short_words() : kNone;
 }
 
-std::vector<std::int32_t> Tokenizer::raw_ids(std::string_view text, bool special_too,
-                                             Workspace& workspace) const {
-  RawIdWriter out(workspace, as_they_stand(), [&](std::string_view word, std::vector<Token>& made) {
-    tokenize_raw(word, workspace.tokens, made);
-  });
+void Tokenizer::raw_ids(std::string_view text, bool special_too, Workspace& workspace,
+                        TokenLists& lists) const {
+  RawIdWriter out(workspace, lists, as_they_stand(),
+                  [&](std::string_view word, std::vector<Token>& made) {
+                    tokenize_raw(word, workspace.tokens, made);
+                  });
   each_raw(
       with_slack(text, workspace), special_too, [](std::size_t) {},
       [&](const char* at, std::size_t size) { out.add_word(at, size); },
       [&](std::int32_t id, std::size_t, std::size_t) { out.add_id(id); });
-  return out.finish();
+  out.finish();
 }
 
 }  // namespace retort

@@ -56,11 +56,10 @@ class RawDetailWriter {
       write_waiting();
       return long_way_(std::string_view(at, size), begin);
     }
-    Waiting& word = waiting_[count_++];
+    Waiting& word = waiting_[count_];
     word.key = WordKey::at(at, size);
     word.hash = word.key.hash();
-    word.begin = begin;
-    word.size = static_cast<std::uint32_t>(size);
+    places_[count_++] = {begin, begin + static_cast<std::uint32_t>(size)};
     if (short_words_.empty()) cache_.prefetch(word.hash);
     else short_words_.prefetch(word.hash);
     if (count_ == kWaitingWords) write_waiting();
@@ -75,7 +74,6 @@ class RawDetailWriter {
   struct Waiting {
     WordKey key;
     std::uint64_t hash;
-    std::uint32_t begin, size;
   };
 
   WordCache::Found find(const WordKey& key, std::uint64_t hash) {
@@ -85,26 +83,40 @@ class RawDetailWriter {
     });
   }
   void write_waiting() {
-    const bool long_characters = is_bytes_ && out_.has_long_characters();
-    for (std::size_t i = 0; i < count_; ++i) {
-      const Waiting& word = waiting_[i];
-      const std::int32_t id =
-          short_words_.empty() ? ShortWords::kNone : short_words_.find(word.key, word.hash);
-      if (id != ShortWords::kNone) {
-        out_.add(id, {word.begin, word.begin + word.size});
-        end_word();
-        continue;
-      }
-      const WordCache::Found found = find(word.key, word.hash);
-      if (found.ids == nullptr || found.lengths == nullptr) {
-        long_way_(text_.substr(word.begin, word.size), word.begin);
-        continue;
-      }
-      if (long_characters) add_parts(found, word.begin);
-      else out_.add_run(found.ids, found.lengths, found.count, word.begin);
-      end_word();
+    if (short_words_.empty()) {
+      for (std::size_t i = 0; i < count_; ++i) write_cached(i);
+    } else {
+      write_short();
     }
     count_ = 0;
+  }
+  // As RawIdWriter's.
+  void write_short() {
+    std::array<std::int32_t, kWaitingWords + DetailWriter::kBlock> ids;
+    std::array<std::size_t, kWaitingWords> missing;
+    std::size_t missed = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      ids[i] = short_words_.find(waiting_[i].key, waiting_[i].hash);
+      missing[missed] = i;
+      missed += ids[i] == ShortWords::kNone ? 1 : 0;
+    }
+    for (std::size_t m = 0; m < missed; ++m) cache_.prefetch(waiting_[missing[m]].hash);
+    std::size_t from = 0;
+    for (std::size_t m = 0; m <= missed; ++m) {
+      const std::size_t to = m < missed ? missing[m] : count_;
+      out_.add_words(ids.data() + from, places_.data() + from, to - from);
+      if (m < missed) write_cached(to);
+      from = to + 1;
+    }
+  }
+  void write_cached(std::size_t i) {
+    const auto [begin, end] = places_[i];
+    const WordCache::Found found = find(waiting_[i].key, waiting_[i].hash);
+    if (found.ids == nullptr || found.lengths == nullptr)
+      return long_way_(text_.substr(begin, end - begin), begin);
+    if (is_bytes_ && out_.has_long_characters()) add_parts(found, begin);
+    else out_.add_run(found.ids, found.lengths, found.count, begin);
+    end_word();
   }
   // Tokens that may begin and end inside characters.
   void add_parts(const WordCache::Found& found, std::size_t begin) {
@@ -144,6 +156,7 @@ class RawDetailWriter {
   Make make_;
   LongWay long_way_;
   std::array<Waiting, kWaitingWords> waiting_;
+  std::array<Offsets, kWaitingWords + DetailWriter::kBlock> places_;  // of those that wait
   std::size_t count_ = 0, part_ = 0;
   bool is_open_ = false;
 };
@@ -234,7 +247,7 @@ bool Tokenizer::raw_details(std::string_view original, bool special_too, Workspa
   auto next = unseen.begin();
   for (std::size_t i = 0; i < out.count(); ++i) {
     if (next != unseen.end() && next->first == i) out.add_blanks((next++)->second);
-    else out.add_blanks(spaces_around(text.substr(out[i].begin, out[i].end - out[i].begin)));
+    else out.add_blanks(spaces_around(text.substr(out[i].first, out[i].second - out[i].first)));
   }
   return true;
 }

@@ -49,6 +49,12 @@ struct Encoding {
   std::size_t size() const { return ids.size(); }
 };
 
+/// Special tokens around a text.
+struct Frame {
+  std::vector<std::int32_t> before, behind;
+  std::size_t size() const { return before.size() + behind.size(); }
+};
+
 /// Leaves `length` tokens and puts the windows that follow (or precede), each sharing `stride`
 /// tokens with its neighbour, into overflowing. Error: a stride that isn't below a length above 0.
 void truncate(Encoding& encoding, std::size_t length, std::size_t stride, Side side);

@@ -21,6 +21,7 @@
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/decoders/decoder.h"
 #include "tokenizer/definition.h"
+#include "tokenizer/encoded_batch.h"
 #include "tokenizer/encoding.h"
 #include "tokenizer/normalizers/normalizer.h"
 #include "tokenizer/pre_tokenizers/pre_tokenizer.h"
@@ -67,10 +68,11 @@ class Tokenizer {
                   int max_length = 0) const;
 
   /// Texts, or pairs where `pairs` isn't empty (then it is as long as `texts`), over thread_count()
-  /// threads.
-  std::vector<Encoding> encode_batch(std::span<const std::string_view> texts,
-                                     std::span<const std::string_view> pairs,
-                                     const EncodeOptions& options) const;
+  /// threads. What `batch` held is forgotten, but its memory is used again; after an error it is
+  /// empty.
+  void encode_batch(std::span<const std::string_view> texts,
+                    std::span<const std::string_view> pairs, const EncodeOptions& options,
+                    EncodedBatch& batch) const;
 
   /// The text that ids stand for. Ids that there aren't are passed over, as in the reference.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special_tokens = false) const;
@@ -96,8 +98,8 @@ class Tokenizer {
   const TokenizerDefinition& definition() const { return definition_; }
 
   /// Writes tokenizer.json, tokenizer_config.json and (BERT's) vocab.txt into `dir`, each whole or
-  /// not at all, which transformers loads to the same ids. `token_types`: whether they are among the
-  /// inputs of the model, whose type is `model_type`.
+  /// not at all, which transformers loads to the same ids. `token_types`: whether they are among
+  /// the inputs of the model, whose type is `model_type`.
   void save(const std::filesystem::path& dir, std::string_view model_type,
             bool token_types = true) const;
 
@@ -112,8 +114,16 @@ class Tokenizer {
   void cut_normalized(const AlignedText& text, bool special_too, PreTokens& tokens) const;
   Encoding encode_in(Workspace& workspace, std::string_view text,
                      std::optional<std::string_view> pair, const EncodeOptions& options) const;
+  bool encode_into(EncodedBatch& batch, EncodedBatch::Part& part, std::size_t i,
+                   std::string_view text, const EncodeOptions& options, std::size_t longest,
+                   Workspace& workspace) const;
   void encode_sequence(std::string_view text, std::int32_t type_id, const EncodeOptions& options,
                        Workspace& workspace) const;
+  RawWords::Rule raw_rule() const;
+  void write_ids(std::string_view text, bool special_too, Workspace& workspace,
+                 TokenLists& lists) const;
+  void write_details(std::string_view text, bool special_too, Workspace& workspace,
+                     DetailWriter& out) const;
   void normalize_word(PreTokens& tokens) const;
   void split_word(PreTokens& tokens) const;
   void tokenize_raw(std::string_view word, PreTokens& tokens, std::vector<Token>& made) const;
@@ -122,9 +132,9 @@ class Tokenizer {
                 Found&& found) const;
   const ShortWords& as_they_stand() const;
   static std::string_view with_slack(std::string_view text, Workspace& workspace);
-  std::vector<std::int32_t> raw_ids(std::string_view text, bool special_too,
-                                    Workspace& workspace) const;
-  void append_ids(Workspace& workspace, std::vector<std::int32_t>& ids) const;
+  void raw_ids(std::string_view text, bool special_too, Workspace& workspace,
+               TokenLists& lists) const;
+  void append_ids(Workspace& workspace, TokenLists& lists) const;
   bool raw_details(std::string_view original, bool special_too, Workspace& workspace,
                    DetailWriter& out) const;
   void append_details(Workspace& workspace, DetailWriter& out) const;

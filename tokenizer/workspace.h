@@ -10,16 +10,10 @@
 #include "tokenizer/aligned_text.h"
 #include "tokenizer/encoding.h"
 #include "tokenizer/models/model.h"
+#include "tokenizer/token_lists.h"
 #include "tokenizer/word_cache.h"
 
 namespace retort {
-
-// A token with its place in the text, in bytes, and the number of its word.
-struct Detail {
-  std::int32_t id;
-  std::uint32_t begin, end;
-  std::int32_t word;
-};
 
 struct Workspace {
   WordCache raw;         // words of raw texts (raw_words.h)
@@ -27,16 +21,16 @@ struct Workspace {
   PreTokens tokens;
   std::vector<Token> made;
   std::vector<Encoding> parts;  // the sequences of a text or pair
-  std::vector<Detail> details;
-  std::vector<std::int32_t> ids;
-  std::vector<char> padded;  // a text with bytes behind it that may be read
+  TokenLists lists;
+  std::vector<std::uint32_t> numbers;  // of a text's characters (detail_writer.h)
+  std::vector<char> padded;            // a text with bytes behind it that may be read
 
   /// Gives back what only a very long text needed.
   void trim() {
     constexpr std::size_t kKept = 1 << 20;
     if (tokens.text.bytes().capacity() > kKept) tokens = PreTokens();
-    if (details.capacity() > kKept) std::vector<Detail>().swap(details);
-    if (ids.capacity() > kKept) std::vector<std::int32_t>().swap(ids);
+    if (lists.ids.capacity() > kKept) lists = TokenLists();
+    if (numbers.capacity() > kKept) std::vector<std::uint32_t>().swap(numbers);
     if (padded.capacity() > kKept) std::vector<char>().swap(padded);
   }
 };

@@ -118,12 +118,14 @@ struct BenchTokenizer {
     options.details = offsets;
     const std::size_t batch = std::max<std::size_t>(1, kBatch * texts.size() / texts_bytes(texts));
     const std::vector<std::string_view> views(texts.begin(), texts.end());
+    EncodedBatch encoded;
     std::size_t tokens = 0;
     const double start = now();
-    for (std::size_t i = 0; i < views.size(); i += batch)
-      for (const Encoding& encoding : tokenizer.encode_batch(
-               std::span(views).subspan(i, std::min(batch, views.size() - i)), {}, options))
-        tokens += encoding.size();
+    for (std::size_t i = 0; i < views.size(); i += batch) {
+      tokenizer.encode_batch(std::span(views).subspan(i, std::min(batch, views.size() - i)), {},
+                             options, encoded);
+      for (std::size_t k = 0; k < encoded.size(); ++k) tokens += encoded[k].size();
+    }
     const double elapsed = now() - start;
     check(tokens > 0, "the tokenizer made no tokens of ", views.size(), " texts");
     return elapsed;

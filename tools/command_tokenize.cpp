@@ -35,7 +35,7 @@ void append_list(std::string& out, const char* key, const List& list, Write&& wr
   out += ']';
 }
 
-void append_json(std::string& out, const Encoding& encoding) {
+void append_json(std::string& out, const EncodingView& encoding) {
   const auto number = [&](std::int64_t value) { out += std::to_string(value); };
   const auto pair = [&](const Offsets& offsets) {
     out.append("[").append(std::to_string(offsets.first)).append(", ");
@@ -96,7 +96,7 @@ struct Tokenize {
     return result;
   }
 
-  void append_line(std::string& out, const Encoding& encoding) const {
+  void append_line(std::string& out, const EncodingView& encoding) const {
     if (json) {
       append_json(out, encoding);
     } else {
@@ -127,47 +127,56 @@ struct Tokenize {
       }
     }
     std::string out;
-    constexpr std::size_t kBatch = 4096;  // lines; bounds what is kept of long files
-    for (std::size_t begin = 0; begin < lines.size(); begin += kBatch) {
-      const std::size_t end = std::min(begin + kBatch, lines.size());
-      for (Encoding& encoding : encode_lines(tokenizer, lines, begin, end, encode_options)) {
-        if (pad_options) pad(encoding, pad_options->length, *pad_options);
-        append_line(out, encoding);
-      }
+    const auto append = [&](const EncodingView& encoding) {
+      if (!pad_options) return append_line(out, encoding);
+      Encoding padded = encoding.copy();
+      pad(padded, pad_options->length, *pad_options);
+      append_line(out, padded);
+    };
+    if (separator.empty()) {
+      each_encoding(tokenizer, lines, encode_options, append);
+    } else {
+      for (std::size_t i = 0; i < lines.size(); ++i)
+        append(encode_line(tokenizer, lines[i], i, encode_options));
     }
     if (output.empty()) print(out);
     else write_output(output, out);
     return 0;
   }
 
-  // Without a separator all lines at once, over the threads.
-  std::vector<Encoding> encode_lines(const Tokenizer& tokenizer,
-                                     const std::vector<std::string_view>& lines, std::size_t begin,
-                                     std::size_t end, const EncodeOptions& encode_options) const {
-    const std::span<const std::string_view> batch(lines.data() + begin, end - begin);
-    if (separator.empty()) {
+  // Calls take(encoding) for each line; encodes over the threads.
+  template <class Take>
+  void each_encoding(const Tokenizer& tokenizer, std::span<const std::string_view> lines,
+                     const EncodeOptions& options, Take&& take) const {
+    constexpr std::size_t kBatch = 4096;  // bounds what is kept of long files
+    EncodedBatch batch;
+    for (std::size_t begin = 0; begin < lines.size(); begin += kBatch) {
+      const auto part = lines.subspan(begin, std::min(kBatch, lines.size() - begin));
       try {
-        return tokenizer.encode_batch(batch, {}, encode_options);
+        tokenizer.encode_batch(part, {}, options, batch);
       } catch (const Error&) {
         // Once more, one by one, to name the line.
+        for (std::size_t i = 0; i < part.size(); ++i)
+          encode_line(tokenizer, part[i], begin + i, options);
+        throw;
       }
+      for (std::size_t i = 0; i < batch.size(); ++i) take(batch[i]);
     }
-    std::vector<Encoding> result;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      std::string_view line = batch[i];
-      std::optional<std::string_view> second;
-      const std::size_t at = separator.empty() ? line.npos : line.find(separator);
-      if (at != line.npos) {
-        second = line.substr(at + separator.size());
-        line = line.substr(0, at);
-      }
-      try {
-        result.push_back(tokenizer.encode(line, second, encode_options));
-      } catch (const Error& error) {
-        fail(input, ": line ", begin + i + 1, ": ", error.what());
-      }
+  }
+
+  Encoding encode_line(const Tokenizer& tokenizer, std::string_view line, std::size_t i,
+                       const EncodeOptions& options) const {
+    std::optional<std::string_view> second;
+    const std::size_t at = separator.empty() ? line.npos : line.find(separator);
+    if (at != line.npos) {
+      second = line.substr(at + separator.size());
+      line = line.substr(0, at);
     }
-    return result;
+    try {
+      return tokenizer.encode(line, second, options);
+    } catch (const Error& error) {
+      fail(input, ": line ", i + 1, ": ", error.what());
+    }
   }
 };
 

@@ -1,11 +1,10 @@
-// Encodings: windows, padding, batches, decoding one id after the other, tokens added at run time.
+// Encodings: windows, padding, decoding one id after the other, tokens added at run time.
 #include "tokenizer/encoding.h"
 
 #include <string>
 #include <vector>
 
 #include "tensor/base/error.h"
-#include "tensor/base/parallel.h"
 #include "tests/catch.h"
 #include "tokenizer/readers/readers.h"
 #include "tokenizer/tokenizer.h"
@@ -79,23 +78,6 @@ TEST_CASE("encoding: padding", "[tokenizer]") {
   CHECK(batch[0].tokens[0] == "[PAD]");
   CHECK(batch[0].word_ids == Ids{-1, -1, -1, -1, -1, -1, 0, -1});
   CHECK(batch[1].size() == 8);
-}
-
-TEST_CASE("encoding: a batch over threads is as one by one", "[tokenizer]") {
-  const Tokenizer t = Tokenizer::from_vocab(kVocab, {});
-  std::vector<std::string> texts;
-  for (int i = 0; i < 200; ++i)
-    texts.push_back(std::string(static_cast<std::size_t>(i % 7), 'a') + " b c " +
-                    std::to_string(i));
-  const std::vector<std::string_view> views(texts.begin(), texts.end());
-  const int threads = thread_count();
-  set_thread_count(4);
-  const auto batch = t.encode_batch(views, views, {});
-  set_thread_count(threads);
-  REQUIRE(batch.size() == texts.size());
-  for (std::size_t i = 0; i < texts.size(); ++i)
-    CHECK(batch[i].ids == t.encode(texts[i], texts[i]).ids);
-  CHECK_THROWS_AS(t.encode_batch(views, std::span(views).first(3), {}), Error);
 }
 
 TEST_CASE("decoding: no half characters", "[tokenizer]") {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ class PostProcessor {
   virtual std::size_t added(bool pair) const = 0;
   /// Whether apply() needs Encoding::blanks.
   virtual bool trims() const { return false; }
+  /// What apply() puts around one text, when it does nothing else to it (but trim) and all type ids
+  /// are 0.
+  virtual std::optional<Frame> frame(bool add_special_tokens) const = 0;
   /// From one or two sequences to the parts whose concatenation is the result.
   virtual void apply(std::vector<Encoding>& parts, bool add_special_tokens) const = 0;
   /// Appends the ids of all special tokens that it may add.

@@ -182,6 +182,20 @@ void TemplateProcessing::apply(std::vector<Encoding>& parts, bool add_special_to
   parts = std::move(result);
 }
 
+std::optional<Frame> TemplateProcessing::frame(bool add_special_tokens) const {
+  Frame frame;
+  bool before = true;
+  for (const TemplatePiece& piece : single_) {
+    const bool is_text = piece.kind != TemplatePiece::Kind::kSpecial;
+    if (is_text) before = false;
+    if (!is_text && !add_special_tokens) continue;
+    if (piece.type_id != 0) return {};
+    for (const SpecialToken& token : piece.tokens)
+      (before ? frame.before : frame.behind).push_back(token.id);
+  }
+  return frame;
+}
+
 void TemplateProcessing::list_ids(std::vector<std::int32_t>& ids) const {
   for (const Template* pieces : {&single_, &pair_})
     for (const TemplatePiece& piece : *pieces)
@@ -221,6 +235,11 @@ void FramedProcessing::apply(std::vector<Encoding>& parts, bool add_special_toke
   parts = std::move(result);
 }
 
+std::optional<Frame> FramedProcessing::frame(bool add_special_tokens) const {
+  if (!add_special_tokens) return Frame();
+  return Frame{{cls_.id}, {sep_.id}};
+}
+
 void ByteLevelProcessing::apply(std::vector<Encoding>& parts, bool) const {
   if (trim_offsets_) trim_all(parts, add_prefix_space_);
 }
@@ -237,6 +256,17 @@ bool ProcessorSequence::trims() const {
 
 void ProcessorSequence::apply(std::vector<Encoding>& parts, bool add_special_tokens) const {
   for (const auto& part : parts_) part->apply(parts, add_special_tokens);
+}
+
+std::optional<Frame> ProcessorSequence::frame(bool add_special_tokens) const {
+  Frame frame;
+  for (const auto& part : parts_) {
+    const std::optional<Frame> next = part->frame(add_special_tokens);
+    // What is framed already is several sequences for the next part.
+    if (!next || frame.size() > 0) return {};
+    frame = *next;
+  }
+  return frame;
 }
 
 void ProcessorSequence::list_ids(std::vector<std::int32_t>& ids) const {

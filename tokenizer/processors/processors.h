@@ -28,6 +28,7 @@ class TemplateProcessing : public PostProcessor {
   static TemplateProcessing from_json(const Json& json, const std::string& where);
 
   std::size_t added(bool pair) const override;
+  std::optional<Frame> frame(bool add_special_tokens) const override;
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
   void list_ids(std::vector<std::int32_t>& ids) const override;
 
@@ -42,6 +43,7 @@ class FramedProcessing : public PostProcessor {
   static FramedProcessing roberta(const Json& json, const std::string& where);
 
   std::size_t added(bool pair) const override { return roberta_ ? (pair ? 4 : 2) : (pair ? 3 : 2); }
+  std::optional<Frame> frame(bool add_special_tokens) const override;
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
   bool trims() const override { return trim_offsets_; }
   void list_ids(std::vector<std::int32_t>& ids) const override {
@@ -62,6 +64,7 @@ class ByteLevelProcessing : public PostProcessor {
       : trim_offsets_(trim_offsets), add_prefix_space_(add_prefix_space) {}
   std::size_t added(bool) const override { return 0; }
   bool trims() const override { return trim_offsets_; }
+  std::optional<Frame> frame(bool) const override { return Frame(); }
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
   void list_ids(std::vector<std::int32_t>&) const override {}
 
@@ -75,6 +78,7 @@ class ProcessorSequence : public PostProcessor {
       : parts_(std::move(parts)) {}
   std::size_t added(bool pair) const override;
   bool trims() const override;
+  std::optional<Frame> frame(bool add_special_tokens) const override;
   void apply(std::vector<Encoding>& parts, bool add_special_tokens) const override;
   void list_ids(std::vector<std::int32_t>& ids) const override;
 
