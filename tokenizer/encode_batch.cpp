@@ -32,13 +32,18 @@ void Tokenizer::encode_batch(std::span<const std::string_view> texts,
   if (options.truncation) way.longest = options.truncation->max_length;
   const auto workers = static_cast<std::size_t>(thread_count());
   batch.start(texts.size(), workers, options.details, way.frame.value_or(Frame()));
+  const bool raw = raw_rule() != RawWords::Rule::kNone;
+  SharedWords* const shared = workers > 1 && texts.size() > 1 ? &workspaces_->shared(raw) : nullptr;
   std::vector<std::optional<WorkspacePool::Lease>> leases(workers);
   // Texts that a worker takes at a time: few enough for the last ones to end together.
   const auto count = static_cast<std::int64_t>(texts.size());
   const std::int64_t grain = std::clamp<std::int64_t>(count / (32 * thread_count()), 1, 16);
   const auto encode_some = [&](std::int64_t first, std::int64_t last, int number) {
     const auto worker = static_cast<std::size_t>(number);
-    if (!leases[worker]) leases[worker].emplace(*workspaces_, worker);
+    if (!leases[worker]) {
+      leases[worker].emplace(*workspaces_, worker);
+      ((**leases[worker]).*(raw ? &Workspace::raw : &Workspace::normalized)).share(shared);
+    }
     Workspace& workspace = **leases[worker];
     EncodedBatch::Part& part = batch.parts_[worker];
     for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(last); ++i) {

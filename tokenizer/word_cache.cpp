@@ -5,19 +5,11 @@ namespace retort {
 WordCache::Found WordCache::insert(const WordKey& key) {
   if (missed_.size() > kMaxTokens) return {nullptr, nullptr, missed_.size()};
   if (used_ > sets_.size() && bits_ < kMostBits) grow();
-  const std::size_t size = key.size();
-  std::uint32_t at = 0;
-  bool covered = true;
-  for (const Token& token : missed_) {
-    covered = covered && token.begin == at && token.end >= at;
-    at = token.end;
-  }
-  covered = covered && at == size;
-
+  const bool covered = cover(missed_, key.size());
   Set& set = sets_[place(key.hash())];
   Entry& entry = set.ways[set.ways[0].key == WordKey{}   ? 0
                           : set.ways[1].key == WordKey{} ? 1
-                                                     : ++turn_ % 2];
+                                                         : ++turn_ % 2];
   if (entry.key == WordKey{}) ++used_;
   else if (has_more(entry)) free_.push_back(entry.ids[0]);
   entry.key = key;

@@ -12,6 +12,7 @@
 
 #include "tokenizer/large_pages.h"
 #include "tokenizer/models/model.h"
+#include "tokenizer/shared_words.h"
 #include "tokenizer/word_key.h"
 
 namespace retort {
@@ -43,7 +44,12 @@ class WordCache {
     const Entry& entry = set.ways[set.ways[1].key == key ? 1 : 0];
     if (entry.key == key) return found(entry);
     missed_.clear();
-    miss(missed_);
+    if (shared_ == nullptr) {
+      miss(missed_);
+    } else if (!shared_->find(key, missed_)) {
+      miss(missed_);
+      shared_->add(key, missed_);
+    }
     return insert(key);
   }
   template <class Miss>
@@ -51,6 +57,10 @@ class WordCache {
     return find(key, key.hash(), miss);
   }
   const std::vector<Token>& missed() const { return missed_; }
+
+  /// Words that aren't here are looked up there before they are tokenized, and put there when they
+  /// have been; null: not.
+  void share(SharedWords* words) { shared_ = words; }
 
   /// What it takes of memory.
   std::size_t bytes() const {
@@ -94,6 +104,7 @@ class WordCache {
   std::vector<std::int32_t> free_;  // places in more_
   std::vector<Token> missed_;
   std::uint32_t turn_ = 0;
+  SharedWords* shared_ = nullptr;
 };
 
 }  // namespace retort

@@ -44,7 +44,11 @@ class WorkspacePool {
    public:
     Lease(WorkspacePool& pool, std::size_t place)
         : pool_(pool), place_(place), workspace_(pool.take(place)) {}
-    ~Lease() { pool_.give(std::move(workspace_), place_); }
+    ~Lease() {
+      workspace_->raw.share(nullptr);
+      workspace_->normalized.share(nullptr);
+      pool_.give(std::move(workspace_), place_);
+    }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     Workspace& operator*() const { return *workspace_; }
@@ -54,6 +58,15 @@ class WorkspacePool {
     std::size_t place_;
     std::unique_ptr<Workspace> workspace_;
   };
+
+  /// What the caches of all threads share: of words of raw texts, or of the others. Made when they
+  /// are asked for, since one thread has no use for them.
+  SharedWords& shared(bool raw) {
+    const std::lock_guard lock(mutex_);
+    std::unique_ptr<SharedWords>& words = raw ? shared_raw_ : shared_normalized_;
+    if (!words) words = std::make_unique<SharedWords>();
+    return *words;
+  }
 
  private:
   std::unique_ptr<Workspace> take(std::size_t place) {
@@ -79,6 +92,7 @@ class WorkspacePool {
   }
 
   std::mutex mutex_;
+  std::unique_ptr<SharedWords> shared_raw_, shared_normalized_;
   std::vector<std::unique_ptr<Workspace>> idle_;  // by place; null: in use, or never made
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,16 @@ struct Token {
   std::int32_t id;
   std::uint32_t begin, end;
 };
+
+/// Whether tokens stand for all `size` bytes of a piece, one behind the other.
+inline bool cover(std::span<const Token> tokens, std::size_t size) {
+  std::uint32_t at = 0;
+  for (const Token& token : tokens) {
+    if (token.begin != at || token.end < at) return false;
+    at = token.end;
+  }
+  return at == size;
+}
 
 class TokenModel {
  public:
