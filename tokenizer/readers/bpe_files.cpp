@@ -30,7 +30,7 @@ TokenizerDefinition parse_bpe_files(std::string_view vocab, const std::string& v
   }
   TokenizerDefinition definition;
   definition.options.lowercase = false;
-  definition.model = std::make_shared<Bpe>(vocabulary, reader.merges(), BpeOptions{}, vocab_name);
+  definition.model = std::make_shared<Bpe>(vocabulary, reader.finish(), BpeOptions{}, vocab_name);
   for (Json* part : {&definition.pre_tokenizer, &definition.decoder, &definition.post_processor}) {
     (*part)["type"] = "ByteLevel";
     (*part)["add_prefix_space"] = false;

@@ -121,10 +121,11 @@ class Reader {
         if (count < 2) pair[count] = piece.as_string(what);
         ++count;
       });
-      check(count == 2, what, ": merge ", reader.merges().size(), " is not a pair of tokens");
+      check(count == 2, what, ": merge ", reader.count(), " is not a pair of tokens");
       reader.add(pair[0], pair[1]);
     });
-    result_.model = std::make_shared<Bpe>(std::move(vocabulary), reader.merges(), std::move(bpe), name_);
+    const std::vector<MergeTable::Merge>& all = reader.finish();
+    result_.model = std::make_shared<Bpe>(std::move(vocabulary), all, std::move(bpe), name_);
   }
 
   void read_unigram(const Json& options, JsonNode vocab) {
