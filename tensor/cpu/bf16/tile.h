@@ -1,19 +1,57 @@
-// The inner part of every bf16 product: a 32 × 32 block of c as sums over packed pairs of bf16 (see
-// steps.h). Three ways to multiply them share the packing and the blocking above: AMX tiles, their
-// scalar twin (the same arithmetic bit for bit, for machines without AMX), and AVX-512-BF16's dot
-// products. Beside AMX, a few rows go through vectors (few_rows.h), again to the same bits.
+// The inner part of every bf16 product: a 32 × 32 block of c as sums over packed pairs of bf16.
+//
+// Operands come in steps of 32 along k. A step of A is two tiles (rows 0 … 15 and 16 … 31) of 16
+// rows of 16 words, a step of B two tiles (columns 0 … 15 and 16 … 31) of 16 pairs of rows by 16
+// words; a word holds the elements k and k + 1. Three ways to multiply them share the packing and
+// the blocking above: AMX tiles, their scalar twin (the same arithmetic bit for bit, for machines
+// without AMX), and AVX-512-BF16's dot products.
 #pragma once
 
-#include <type_traits>
-
-#include "tensor/cpu/bf16/steps.h"
-
-#if defined(RETORT_ISA_amx)
-#include "tensor/cpu/bf16/few_rows.h"
-#endif
+#include "tensor/cpu/prefetch.h"
+#include "tensor/cpu/simd.h"
 
 namespace retort::isa::RETORT_ISA {
 namespace {
+
+constexpr int kTileRows = 16;                   // of A or c; also pairs of B
+constexpr int kTileWords = 16;                  // of one row: 64 bytes
+constexpr int kTile = kTileRows * kTileWords;   // words of a tile
+constexpr int kStep = 2 * kTileWords;           // elements of k in a step
+constexpr int kSide = 2 * kTileRows;            // rows and columns of a block of c
+constexpr std::int64_t kStepWords = 2 * kTile;  // words of a packed step of either operand
+constexpr std::int64_t kSideFloats = kSide * kSide;
+
+using Word = std::uint32_t;
+
+/// Where the words of 32 rows of A are: packed, or in place.
+struct Rows {
+  const char* at;
+  std::int64_t row_bytes;   // from a row to the next
+  std::int64_t half_bytes;  // from row 0 to row 16
+  std::int64_t step_bytes;  // from a step to the next
+};
+
+/// The steps of two operands in the order in which they are multiplied.
+struct Steps {
+  Rows a;
+  const Word* b;
+  std::int64_t count;
+  std::int64_t b_words;  // from a step of B to the next
+
+  Steps(const Rows& rows, const Word* panel, std::int64_t steps, bool backwards)
+      : a(rows), b(panel), count(steps), b_words(kStepWords) {
+    if (!backwards || steps == 0) return;
+    a.at += (steps - 1) * a.step_bytes;
+    a.step_bytes = -a.step_bytes;
+    b += (steps - 1) * b_words;
+    b_words = -b_words;
+  }
+};
+
+RETORT_INLINE Rows packed_rows(const Word* packed) {
+  return {reinterpret_cast<const char*>(packed), kTileWords * sizeof(Word), kTile * sizeof(Word),
+          kStepWords * sizeof(Word)};
+}
 
 #if defined(RETORT_ISA_amx)
 
@@ -191,18 +229,6 @@ RETORT_INLINE void multiply_tiles(const Steps& steps, float* c, F&& between) {
 template <class F>
 RETORT_INLINE void multiply_block(const Steps& steps, std::int64_t rows, std::int64_t columns,
                                   float* c, F&& between) {
-#if defined(RETORT_ISA_amx)
-  if (rows <= kFewRows) {
-    const auto run = [&](auto halves) {
-      constexpr int kHalves = decltype(halves)::value;
-      if (rows == 1) multiply_few_rows<1, kHalves>(steps, c, between);
-      else if (rows == 2) multiply_few_rows<2, kHalves>(steps, c, between);
-      else multiply_few_rows<kFewRows, kHalves>(steps, c, between);
-    };
-    if (columns > kTileWords) return run(std::integral_constant<int, 2>{});
-    return run(std::integral_constant<int, 1>{});
-  }
-#endif
   if (rows > kTileRows) {
     if (columns > kTileWords) multiply_tiles<2, 2>(steps, c, between);
     else multiply_tiles<2, 1>(steps, c, between);
