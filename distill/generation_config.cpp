@@ -112,9 +112,9 @@ void read_tokens(ConfigKeys& keys, const ModelConfig& config, GenerationConfig& 
   else if (bos) found.decoder_start = *bos;
 }
 
-void read_all(ConfigKeys& keys, const ModelConfig& config, GenerationConfig& found) {
+// All but the ids.
+void read_rest(ConfigKeys& keys, GenerationConfig& found) {
   read_options(keys, found.options);
-  read_tokens(keys, config, found);
   if (const Json* texts = keys.find("stop_strings"))
     found.stop_strings = read_strings(*texts, keys.file() + ": stop_strings");
   for (const Unsupported& other : unsupported())
@@ -131,18 +131,19 @@ GenerationConfig GenerationConfig::read(const std::filesystem::path& directory,
   const Json none = Json::Object{};
   const Json& model = config.raw.is_object() ? config.raw : none;
   ConfigKeys of_model(model, (directory / "config.json").string());
-  if (const auto path = directory / "generation_config.json"; std::filesystem::exists(path)) {
-    // The ids alone; the rest is as the file says, even by saying nothing.
-    read_tokens(of_model, config, found);
-    found.decoder_start = config.decoder_start_token_id;
-    const Json json = Json::parse_file(path);
-    check(json.is_object(), path.string(), ": expected an object, found a ", json.kind());
-    ConfigKeys keys(json, path.string());
-    read_all(keys, config, found);
-  } else {
-    read_all(of_model, config, found);
-    found.decoder_start = config.decoder_start_token_id;
+  read_tokens(of_model, config, found);
+  found.decoder_start = config.decoder_start_token_id;
+  const auto path = directory / "generation_config.json";
+  if (!std::filesystem::exists(path)) {
+    read_rest(of_model, found);
+    return found;
   }
+  // What the file doesn't say but for ids isn't config.json's: then it says so by its silence.
+  const Json json = Json::parse_file(path);
+  check(json.is_object(), path.string(), ": expected an object, found a ", json.kind());
+  ConfigKeys keys(json, path.string());
+  read_tokens(keys, config, found);
+  read_rest(keys, found);
   return found;
 }
 

@@ -196,7 +196,7 @@ Tensor ragged_softmax_backward(const Tensor& dy, const Tensor& y, const Ragged& 
 // dropout, embedding ---------------------------------------------------------------------------
 /// dropout(x) + residual (residual may be undefined); rows are all dimensions but the last.
 Tensor dropout(const Tensor& x, const Tensor& residual, const DropoutRule& rule);
-/// The rule that drops with probability p in [0, 1).
+/// The rule that drops with probability p in [0, 1), rounded to a multiple of 2^-16.
 DropoutRule dropout_rule(double p, const RandomSite& site, std::uint32_t row_offset);
 
 /// table: [n, columns], ids: i32 [rows], every id in [0, n) → [rows, columns].

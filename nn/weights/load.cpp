@@ -89,7 +89,7 @@ bool has_shape(const TensorEntry& entry, const Shape& shape) {
 }
 
 // A name from a file among others on a line: as it is, unless it would break the line.
-std::string on_a_line(const std::string& name) {
+std::string listed_name(const std::string& name) {
   const bool plain =
       name.size() <= kLongestName && std::none_of(name.begin(), name.end(), [](unsigned char c) {
         return c < 0x20 || c == 0x7F;
@@ -169,7 +169,7 @@ std::vector<std::string> report_lines(const LoadReport& report, const std::files
     if (names.empty()) return;
     std::string text = path.string() + ": " + what + ": ";
     for (std::size_t i = 0; i < names.size() && i < kMost; ++i)
-      text += (i ? ", " : "") + on_a_line(names[i]);
+      text += (i ? ", " : "") + listed_name(names[i]);
     if (names.size() > kMost) text += ", and " + std::to_string(names.size() - kMost) + " more";
     lines.push_back(std::move(text));
   };

@@ -131,13 +131,12 @@ RETORT_INLINE void keep_factors(const DropoutRule& rule, std::uint32_t row, std:
   const std::int64_t skip = column % 32;  // columns of the first group that stand before
   for (std::int64_t i = -skip; i < n; i += kRandomColumns) {
     T buffer[kRandomColumns];
-    const bool whole = i >= 0 && n - i >= kRandomColumns;
-    T* const to = whole ? factors + i : buffer;
     random.halves(column + i, [&](int k, VecU32 bits) {
-      store(to + k * kWidth, select(not_less(bits, limit), kept, dropped));
+      const V factor = select(not_less(bits, limit), kept, dropped);
+      if (i < 0) store(buffer + k * kWidth, factor);
+      else if (i + k * kWidth < n) store(factors + i + k * kWidth, factor, n - i - k * kWidth);
     });
-    if (whole) continue;
-    for (std::int64_t j = i < 0 ? skip : 0; j < kRandomColumns && i + j < n; ++j)
+    for (std::int64_t j = skip; i < 0 && j < kRandomColumns && i + j < n; ++j)
       factors[i + j] = buffer[j];
   }
 }

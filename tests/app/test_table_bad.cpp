@@ -50,7 +50,7 @@ TEST_CASE("table: files that are no tables", "[table]") {
     std::string content;
     const char* message;
   };
-  using namespace std::string_literals;
+  using std::string_literals::operator""s;
   const Case cases[] = {
       {"empty.tsv", "", "empty.tsv: is empty"},
       {"bom.tsv", "\xEF\xBB\xBF", "bom.tsv:1: is empty"},

@@ -9,7 +9,7 @@
 
 using namespace retort;
 using namespace retort::testing;
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 namespace {
 
