@@ -3,7 +3,7 @@
 // of a matrix, in one arithmetic, so that rows which are brought up to date late have the same
 // bits.
 #include "tensor/cpu/export.h"
-#include "tensor/cpu/loops.h"
+#include "tensor/cpu/rows.h"
 
 namespace retort::isa::RETORT_ISA {
 namespace {
@@ -22,8 +22,10 @@ RETORT_INLINE void add_squares(double (&sums)[kSums], std::int64_t offset, const
     return static_cast<double>(value) * static_cast<double>(value);
   };
   for (; n > 0 && offset % kSums != 0; --n, ++x, ++offset) sums[offset % kSums] += square(*x);
-  for (; n >= kSums; n -= kSums, x += kSums)
+  for (; n >= kSums; n -= kSums, x += kSums) {
+    fetch_ahead(x);
     for (int k = 0; k < kSums; ++k) sums[k] += square(x[k]);
+  }
   for (std::int64_t k = 0; k < n; ++k) sums[k] += square(x[k]);
 }
 
