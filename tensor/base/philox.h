@@ -1,4 +1,4 @@
-// Philox-4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): random bits
+// Philox-4x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): random bits
 // as a pure function of a counter and a key, so that micro-batching, recomputation and resume change
 // nothing. One header for C++ and CUDA.
 #pragma once
@@ -17,11 +17,16 @@ struct PhiloxBlock {
   std::uint32_t word[4];
 };
 
+/// Rounds for what dropout draws: the fewest with which the paper found the bits to pass TestU01's
+/// BigCrush. Everything else takes its authors' margin of three more.
+constexpr int kDropoutRounds = 7;
+
 /// Four random words for `counter` under `key`.
-RETORT_HOST_DEVICE static inline PhiloxBlock philox(PhiloxBlock counter, std::uint64_t key) {
+RETORT_HOST_DEVICE static inline PhiloxBlock philox(PhiloxBlock counter, std::uint64_t key,
+                                                    int rounds = 10) {
   auto k0 = static_cast<std::uint32_t>(key);
   auto k1 = static_cast<std::uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * counter.word[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * counter.word[2];
     counter = {{static_cast<std::uint32_t>(p1 >> 32) ^ counter.word[1] ^ k0,
@@ -36,8 +41,8 @@ RETORT_HOST_DEVICE static inline PhiloxBlock philox(PhiloxBlock counter, std::ui
 
 /// Which random bits an op draws: a function of seed, optimiser step and site (module name + use).
 /// A row, which counts within the whole optimiser step, has the words of its blocks
-/// philox({block, row, site, step}, seed), one block after the other, and each element 16 bits of
-/// them: see random_half().
+/// philox({block, row, site, step}, seed), one block after the other, and for dropout each element
+/// has 16 bits of them: see random_half().
 struct RandomSite {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
@@ -45,8 +50,8 @@ struct RandomSite {
 };
 
 RETORT_HOST_DEVICE static inline PhiloxBlock random_block(const RandomSite& at, std::uint32_t row,
-                                                          std::uint32_t block) {
-  return philox({{block, row, at.site, at.step}}, at.seed);
+                                                          std::uint32_t block, int rounds = 10) {
+  return philox({{block, row, at.site, at.step}}, at.seed, rounds);
 }
 
 /// The 16 bits of element (row, column). 32 columns share 16 words, the first 16 of them the lower
@@ -54,7 +59,7 @@ RETORT_HOST_DEVICE static inline PhiloxBlock random_block(const RandomSite& at, 
 RETORT_HOST_DEVICE static inline std::uint32_t random_half(const RandomSite& at, std::uint32_t row,
                                                            std::uint32_t column) {
   const std::uint32_t word = column / 32 * 16 + column % 16;
-  const std::uint32_t both = random_block(at, row, word / 4).word[word % 4];
+  const std::uint32_t both = random_block(at, row, word / 4, kDropoutRounds).word[word % 4];
   return column % 32 < 16 ? both & 0xFFFFu : both >> 16;
 }
 

@@ -14,16 +14,15 @@ constexpr int kWordVectors = Vec<float>::kWidth == 1 ? 16 : 4;
 constexpr int kRandomColumns = 2 * kWordVectors * Vec<float>::kWidth;
 
 constexpr std::uint32_t kPhilox0 = 0xD2511F53u, kPhilox1 = 0xCD9E8D57u;
-constexpr int kPhiloxRounds = 10;
 
 /// The keys of all rounds, where an instruction can spread one over its lanes as it reads it.
 struct RandomKeys {
-  std::uint64_t first[kPhiloxRounds], second[kPhiloxRounds];
+  std::uint64_t first[kDropoutRounds], second[kDropoutRounds];
 
   RETORT_INLINE explicit RandomKeys(const RandomSite& at) {
     auto k0 = static_cast<std::uint32_t>(at.seed);
     auto k1 = static_cast<std::uint32_t>(at.seed >> 32);
-    for (int round = 0; round < kPhiloxRounds; ++round) {
+    for (int round = 0; round < kDropoutRounds; ++round) {
       first[round] = k0;
       second[round] = k1;
       k0 += 0x9E3779B9u;
@@ -91,7 +90,7 @@ class RandomRow {
       counter[2] = high_word(product0) ^ broadcast_u64(second3_);
       counter[3] = product0;
     }
-    for (int round = 3; round < kPhiloxRounds; ++round) {
+    for (int round = 3; round < kDropoutRounds; ++round) {
       const VecU64 key0 = broadcast_u64(keys_.first[round]);
       const VecU64 key1 = broadcast_u64(keys_.second[round]);
       for (auto& counter : c) {
