@@ -91,8 +91,11 @@ class LlamaLayer {
     return reshape((*norm)(reshape(x, {-1, head_dim_})), {rows, columns});
   }
   Variable feed_forward(const Variable& x) const {
-    return in_slices(
-        x, [this](const Variable& rows) { return down_(activation_(gate_(rows)) * up_(rows)); });
+    return in_slices(x, [this](const Variable& rows) {
+      Variable wide = activation_(gate_(rows));  // a statement of its own: what gate_ made is freed
+      wide = wide * up_(rows);
+      return down_(wide);
+    });
   }
 
   std::int64_t heads_, key_heads_, head_dim_;
