@@ -6,46 +6,90 @@
 namespace retort::isa::RETORT_ISA {
 namespace {
 
-// The largest of a row (−∞ for none), passing over NaN: exp brings it back.
-template <class S>
+// The largest of a row (−∞ for none), passing over NaN: exp brings it back. Four vectors, so that
+// comparisons don't wait for each other.
+template <int Passes, class S>
 RETORT_INLINE Vec<Compute<S>> highest_of(const S* x, std::int64_t n) {
   using T = Compute<S>;
+  constexpr int kWidth = Vec<T>::kWidth, kBest = 4;
   const Vec<T> lowest = broadcast<Vec<T>>(-static_cast<T>(__builtin_inf()));
-  Vec<T> best = lowest;
-  sweep<T>(n, [&](std::int64_t i, auto lanes) {
-    fetch_next<3>(x, n, 0, i);
-    best = at_least(best, only(load(x + i, lanes), lowest, lanes));
+  Vec<T> best[kBest] = {lowest, lowest, lowest, lowest};
+  std::int64_t i = 0;
+  for (; i + kBest * kWidth <= n; i += kBest * kWidth)
+    for (int k = 0; k < kBest; ++k) {
+      fetch_next<Passes>(x, n, 0, i + k * kWidth);
+      best[k] = at_least(best[k], load(x + i + k * kWidth));
+    }
+  sweep<T>(n - i, [&](std::int64_t j, auto lanes) {
+    fetch_next<Passes>(x, n, 0, i + j);
+    best[0] = at_least(best[0], only(load(x + i + j, lanes), lowest, lanes));
   });
-  return broadcast<Vec<T>>(fold(best, [](Vec<T> p, Vec<T> q) { return at_least(p, q); }));
+  best[0] = at_least(at_least(best[0], best[1]), at_least(best[2], best[3]));
+  return broadcast<Vec<T>>(fold(best[0], [](Vec<T> p, Vec<T> q) { return at_least(p, q); }));
 }
 
-// Exponentials wait in a buffer for their sum; those of long rows are computed again.
+// Rows up to here leave their exponentials in a buffer, longer ones compute them again.
 constexpr std::int64_t kExponentials = 4096;
+
+// Short rows. A row is written while the next one's exponentials take the place of its own, so that
+// memory is written to all the time.
+template <class S>
+class SoftmaxRows {
+  using T = Compute<S>;
+
+ public:
+  RETORT_INLINE SoftmaxRows(std::int64_t n, const Writer<S>& write_row)
+      : n_(n), write_row_(write_row) {}
+
+  RETORT_INLINE void add(const S* x, S* y) {
+    const Vec<T> highest = highest_of<2>(x, n_);
+    const double total = sum<T>(n_, [&](std::int64_t i, auto lanes) {
+      fetch_next<2>(x, n_, 1, i);
+      if (y_) write(i, lanes);
+      const Vec<T> e = exp(load(x + i, lanes) - highest);
+      store(kept_ + i, e, lanes);
+      return e;
+    });
+    y_ = y;
+    factor_ = static_cast<T>(1 / total);
+  }
+  RETORT_INLINE void finish() {
+    if (y_) sweep<T>(n_, [&](std::int64_t i, auto lanes) { write(i, lanes); });
+    y_ = nullptr;
+  }
+
+ private:
+  template <class Lanes>
+  RETORT_INLINE void write(std::int64_t i, Lanes lanes) {
+    write_row_(y_ + i, load(kept_ + i, lanes) * broadcast<Vec<T>>(factor_), lanes);
+  }
+
+  std::int64_t n_;
+  const Writer<S>& write_row_;
+  S* y_ = nullptr;  // where what is in the buffer belongs
+  T factor_ = 0;
+  alignas(64) T kept_[kExponentials];
+};
 
 template <class S>
 RETORT_INLINE void softmax_row(const S* x, S* y, std::int64_t n, const Writer<S>& write_row) {
   using T = Compute<S>;
-  alignas(64) T kept[kExponentials];
-  const bool keep = n <= kExponentials;
-  const Vec<T> highest = highest_of(x, n);
+  const Vec<T> highest = highest_of<3>(x, n);
   const double total = sum<T>(n, [&](std::int64_t i, auto lanes) {
     fetch_next<3>(x, n, 1, i);
-    const Vec<T> e = exp(load(x + i, lanes) - highest);
-    if (keep) store(kept + i, e, lanes);
-    return e;
+    return exp(load(x + i, lanes) - highest);
   });
   const Vec<T> factor = broadcast<Vec<T>>(static_cast<T>(1 / total));
   sweep<T>(n, [&](std::int64_t i, auto lanes) {
     fetch_next<3>(x, n, 2, i);
-    const Vec<T> e = keep ? load(kept + i, lanes) : exp(load(x + i, lanes) - highest);
-    write_row(y + i, e * factor, lanes);
+    write_row(y + i, exp(load(x + i, lanes) - highest) * factor, lanes);
   });
 }
 
 template <class S>
 RETORT_INLINE void log_softmax_row(const S* x, S* y, std::int64_t n, const Writer<S>& write_row) {
   using T = Compute<S>;
-  const Vec<T> highest = highest_of(x, n);
+  const Vec<T> highest = highest_of<3>(x, n);
   const double total = sum<T>(n, [&](std::int64_t i, auto lanes) {
     fetch_next<3>(x, n, 1, i);
     return exp(load(x + i, lanes) - highest);
@@ -63,11 +107,14 @@ void softmax(const Launch&, const SoftmaxArgs& args) {
   S* y = static_cast<S*>(args.y);
   const Writer<S> write_row(y, args.rows, args.columns);
   for_rows(args.rows, 8 * args.columns, [&](std::int64_t begin, std::int64_t end) {
+    SoftmaxRows<S> short_rows(args.columns, write_row);
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t at = row * args.columns;
       if (args.log) log_softmax_row(x + at, y + at, args.columns, write_row);
+      else if (args.columns <= kExponentials) short_rows.add(x + at, y + at);
       else softmax_row(x + at, y + at, args.columns, write_row);
     }
+    short_rows.finish();
     write_row.finish();
   });
 }
