@@ -138,7 +138,7 @@ GenerationConfig GenerationConfig::read(const std::filesystem::path& directory,
     read_rest(of_model, found);
     return found;
   }
-  // What the file doesn't say but for ids isn't config.json's: then it says so by its silence.
+  // Ids that the file doesn't name stay config.json's; its silence on anything else is the default.
   const Json json = Json::parse_file(path);
   check(json.is_object(), path.string(), ": expected an object, found a ", json.kind());
   ConfigKeys keys(json, path.string());

@@ -28,7 +28,7 @@ RETORT_INLINE Vec<Compute<S>> highest_of(const S* x, std::int64_t n) {
   return broadcast<Vec<T>>(fold(best[0], [](Vec<T> p, Vec<T> q) { return at_least(p, q); }));
 }
 
-// Rows of so many columns keep their exponentials in a buffer; longer ones compute them again.
+// Rows of at most so many columns keep exponentials in a buffer; longer ones compute them again.
 constexpr std::int64_t kExponentials = 4096;
 
 // Short rows. A row is written while the next one's exponentials take the place of its own, so that
